@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A runnable twin of each upstream, and the synthetic people who live in them."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asks, who signs in, who is asked about."""

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shared words of the gateway, as frozen values. Nothing here does anything.
+
+Times are integers: seconds since 1970-01-01T00:00:00Z, unless a name ends in `_ms`. Identifiers of citizens
+live only in `Identifier`; nothing that is logged, counted or traced may hold one.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+# -- who asks ---------------------------------------------------------------------------------------------
+
+
+class User(Struct, frozen=True):
+    """The person at the agency. `assured` is true when a token says so, false when the system only asserts it."""
+
+    id: str
+    role: str = ""
+    assured: bool = False
+
+
+class Caller(Struct, frozen=True):
+    """Stage 1: who holds the credential. Ids as in the catalogue: `uk/council/E06999901`."""
+
+    organisation: str
+    organisation_name: str
+    organisation_active: bool
+    system: str
+    system_active: bool
+    token_id: str
+    user: User | None = None
+
+
+# -- who is asked about -----------------------------------------------------------------------------------
+
+
+class Identifier(Struct, frozen=True):
+    """One identifier of a citizen: `system` is a URI, `value` its normal form. Never shown, never logged."""
+
+    system: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Identifier(system={self.system!r}, value=…)"
+
+
+class Person(Struct, frozen=True):
+    """Stage 2: one opaque person. `id` never leaves the gateway; `handle` is the asking organisation's own
+    pairwise name for them; `identifiers` maps identifier system → value, for connectors only.
+
+    A Stranger is a Person with `known=False`, an id that fits nobody and no identifiers: policy refuses it.
+    """
+
+    id: str
+    handle: str
+    known: bool
+    verified: bool
+    identifiers: dict[str, str]
+
+    def __repr__(self) -> str:
+        return f"Person(known={self.known})"
+
+
+# -- what is asked ----------------------------------------------------------------------------------------
+
+
+class CategoryAsked(Struct, frozen=True):
+    """One category of the request. `fields` empty means every field the agreement allows."""
+
+    code: str
+    need: Literal["required", "optional"] = "required"
+    fields: tuple[str, ...] = ()
+    since: str = ""
+
+
+class Query(Struct, frozen=True):
+    """A record query after validation; see docs/reference for the wire form (`POST /v1/record-queries`)."""
+
+    id: str
+    subject: Identifier
+    verify: dict[str, str]
+    purpose: str
+    agreement: str
+    lawful_basis: str
+    special_category_basis: str
+    consent_mode: Literal["required", "if-present", "not-basis"]
+    user: User | None
+    on_behalf_of: str
+    case_reference: str
+    reason: str
+    categories: tuple[CategoryAsked, ...]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    fail_on_shortfall: bool
+    max_age_s: int
+    deadline_ms: int
+    preview: bool
+
+
+class Pair(Struct, frozen=True):
+    """One (source, category) that the query could be answered from; `n` numbers it within the query."""
+
+    n: int
+    source: str
+    category: str
+    fields: tuple[str, ...]
+    need: Literal["required", "optional"]
+    since: str = ""
+
+
+# -- what is decided --------------------------------------------------------------------------------------
+
+Disclosure = Literal["explain", "generic", "silent"]
+
+
+class WithheldReason(StrEnum):
+    """The closed list of reasons an agency may be given."""
+
+    CONSENT_NOT_GIVEN = "consent-not-given"
+    CONSENT_WITHDRAWN = "consent-withdrawn"
+    CONSENT_EXPIRED = "consent-expired"
+    CONSENT_SCOPE = "consent-scope"
+    OBJECTION = "objection"
+    NATIONAL_OPT_OUT = "national-opt-out"
+    PURPOSE_NOT_PERMITTED = "purpose-not-permitted"
+    LEGAL_BASIS_NOT_PERMITTED = "legal-basis-not-permitted"
+    NO_AGREEMENT = "no-agreement"
+    ROLE_NOT_PERMITTED = "role-not-permitted"
+    NO_RELATIONSHIP = "no-relationship"
+    NOT_NECESSARY = "not-necessary-for-purpose"
+    SENSITIVE_CATEGORY = "sensitive-category"
+    THIRD_PARTY_DATA = "third-party-data"
+    SAFEGUARDING = "safeguarding-restriction"
+    COURT_ORDER = "court-order"
+    SOURCE_WITHHELD = "source-withheld"
+    FREQUENCY_EXHAUSTED = "frequency-exhausted"
+
+
+class Verdict(Struct, frozen=True):
+    """The judge's word on one pair. `allow` implies at least one ground, no broken limit and some field."""
+
+    n: int
+    allow: bool
+    fields: tuple[str, ...] = ()
+    grounds: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    reason: str = ""
+    fields_refused: tuple[str, ...] = ()
+    lawful_basis: str = ""
+    confidentiality_basis: str = ""
+    disclosure: Disclosure = "generic"
+
+
+class Obligation(Struct, frozen=True, omit_defaults=True):
+    """A duty that goes with the answer; `at` is an ISO 8601 date where the duty has one."""
+
+    type: str
+    at: str = ""
+
+
+class Decision(Struct, frozen=True):
+    """Stage 4: all verdicts of one query, in the order of its pairs, under one policy revision.
+
+    `valid_until` is the first instant at which the same facts could be judged otherwise.
+    """
+
+    revision: str
+    verdicts: tuple[Verdict, ...]
+    obligations: tuple[Obligation, ...]
+    valid_until: int
+
+    @property
+    def allows(self) -> bool:
+        """Whether anything at all may be fetched."""
+        return any(verdict.allow for verdict in self.verdicts)
+
+
+# -- what is answered -------------------------------------------------------------------------------------
+
+
+class State(StrEnum):
+    """What became of one (source, category); the list is closed."""
+
+    RETURNED = "returned"
+    EMPTY = "empty"
+    WITHHELD = "withheld"
+    REDACTED = "redacted"
+    UNAVAILABLE = "unavailable"
+    STALE = "stale"
+    UNMATCHED = "unmatched"
+    NOT_ASKED = "not-asked"
+    LATE = "late"
+
+
+class Row(Struct, frozen=True, omit_defaults=True):
+    """One line of the completeness table."""
+
+    category: str
+    source: str
+    state: State
+    items: int = 0
+    reason: str = ""
+    remedy: dict[str, str] | None = None
+    retry_after_s: int | None = None
+    elapsed_ms: int | None = None
+    as_of: str = ""
+
+
+class Completeness(Struct, frozen=True):
+    """What came, what did not, and why; `safe_to_rely` is computed from the categories' own rules."""
+
+    required: Literal["met", "not-met"]
+    optional: Literal["met", "not-met", "none-asked"]
+    safe_to_rely: Literal["yes", "with-caution", "no"]
+    summary: tuple[Row, ...]
+
+
+class Provenance(Struct, frozen=True, omit_defaults=True):
+    """Where one item comes from and under what it may be used."""
+
+    source: str
+    connector: str
+    mapping: str
+    retrieved_at: str
+    agreement: str
+    digest: str
+    source_record: str = ""
+    source_version: str = ""
+    source_last_updated: str = ""
+    age_s: int = 0
+    consent: str = ""
+
+
+class Item(Struct, frozen=True, omit_defaults=True):
+    """One record of one category from one source, already minimised."""
+
+    id: str
+    category: str
+    data: dict[str, Any]
+    provenance: Provenance
+    fields_withheld: tuple[dict[str, str], ...] = ()
+    possible_duplicate_of: tuple[str, ...] = ()
+    conflicts: tuple[dict[str, Any], ...] = ()
+
+
+class Answer(Struct, frozen=True):
+    """Stage 8's body, as sent."""
+
+    id: str
+    decision: str
+    status: Literal["complete", "partial", "preview"]
+    subject: dict[str, str]
+    completeness: Completeness
+    items: tuple[Item, ...] = ()
+    obligations: tuple[Obligation, ...] = ()
+    receipt: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting, with its unit and its reason. Nothing else reads the environment.
+
+Each field is the variable `COMMONS_<FIELD>`; a value that is missing or wrong stops the start with a sentence
+that says what to do. There are no development secrets here: keys are files made by `commons keys init`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, HttpUrl
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _no_trailing_slash(url: HttpUrl) -> str:
+    return str(url).rstrip("/")
+
+
+BaseUrl = Annotated[HttpUrl, AfterValidator(_no_trailing_slash)]
+
+
+class Settings(BaseSettings):
+    """The one configuration value; frozen, so that what was read at the start holds until the stop."""
+
+    model_config = SettingsConfigDict(env_prefix="COMMONS_", frozen=True, extra="forbid")
+
+    data_dir: Path = Field(
+        description="Folder of the embedded databases and keys. Must exist and be ours alone (0700)."
+    )
+    database_url: str = Field(
+        default="",
+        description=(
+            "SQLAlchemy URL of PostgreSQL (`postgresql+psycopg://…`). Empty: SQLite files in `data_dir`, "
+            "`commons.db` and `log.db`."
+        ),
+    )
+    keys_dir: Path | None = Field(
+        default=None, description="Folder of key files, mode 0600 each. Empty: `data_dir/keys`."
+    )
+    public_url: BaseUrl = Field(
+        description="The address agencies use, without a trailing slash. It is the OAuth issuer (RFC 8414) and "
+        "the token audience; it never comes from the Host header, which a caller can choose."
+    )
+    log_origin: str = Field(
+        pattern=r"^[!-*,-~]{1,200}$",
+        description="Origin of the access log: a schema-less URL prefix, e.g. `gateway.example/log/2026` "
+        "(C2SP tlog-checkpoint: no spaces, no plus sign).",
+    )
+    log_monitor_token: str | None = Field(
+        default=None,
+        min_length=32,
+        description="Bearer token that monitors need for entry bundles. Empty: bundles are not served.",
+    )
+    policies_dir: Path | None = Field(
+        default=None, description="Folder of rules and data. Empty: those packed in the distribution."
+    )
+    manifests_dir: Path | None = Field(
+        default=None, description="Folder of connector manifests. Empty: those packed in the distribution."
+    )
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="Folder with one file per connector secret (base URL, database URL, key), named as the "
+        "manifest names it. Empty: `data_dir/secrets`.",
+    )
+    trusted_issuers: dict[str, str] = Field(
+        default_factory=dict,
+        description="External OAuth issuers we accept access tokens of: issuer URL → JWKS URL or file path.",
+    )
+    access_token_lifetime_s: int = Field(
+        default=300, ge=30, le=300, description="Seconds an access token lives; five minutes is the most."
+    )
+    clock_skew_s: int = Field(
+        default=10,
+        ge=0,
+        le=60,
+        description="Seconds a client's clock may differ (FAPI 2.0 §5.3.2.1: 10 to 60).",
+    )
+    default_deadline_ms: int = Field(
+        default=2000,
+        ge=50,
+        le=30000,
+        description="Milliseconds a query may gather when it names no deadline.",
+    )
+    max_deadline_ms: int = Field(
+        default=10000,
+        ge=50,
+        le=30000,
+        description="The longest deadline in milliseconds a query may ask for.",
+    )
+    max_body_bytes: int = Field(
+        default=32768, ge=1024, description="Largest request body in bytes; a full query is under 4 KiB."
+    )
+    max_in_flight: int = Field(
+        default=256, ge=1, description="Queries one worker takes at once; more are answered 503 at once."
+    )
+    log_commit_deadline_ms: int = Field(
+        default=2000, ge=100, description="Milliseconds a log entry may wait to be durable before 503."
+    )
+
+    @property
+    def keys(self) -> Path:
+        """Folder of key files."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    @property
+    def secrets(self) -> Path:
+        """Folder of connector secrets."""
+        return self.secrets_dir or self.data_dir / "secrets"
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy URL of the database of record."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'commons.db'}"
