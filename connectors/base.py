@@ -130,7 +130,7 @@ class Health(Struct, frozen=True):
     elapsed_ms: int = 0
 
 
-class Failure(Exception):
+class ReadError(Exception):
     """A read that cannot give records, with the outcome it means. It never carries a value from the source."""
 
     def __init__(
