@@ -174,9 +174,16 @@ class Decision(Struct, frozen=True):
     valid_until: int
 
     @property
-    def allows(self) -> bool:
-        """Whether anything at all may be fetched."""
-        return any(verdict.allow for verdict in self.verdicts)
+    def refuses(self) -> bool:
+        """Whether the query is refused as a whole (403).
+
+        Not when a `silent` pair is withheld for want of consent: the answer then is the one that would be given
+        if the pair were allowed and nothing were held, so that nobody can tell the two apart.
+        """
+        return not any(
+            verdict.allow or (verdict.disclosure == "silent" and verdict.reason.startswith("consent-"))
+            for verdict in self.verdicts
+        )
 
 
 # -- what is answered -------------------------------------------------------------------------------------
@@ -252,9 +259,32 @@ class Answer(Struct, frozen=True):
 
     id: str
     decision: str
-    status: Literal["complete", "partial", "preview"]
+    status: Literal["complete", "partial"]
     subject: dict[str, str]
     completeness: Completeness
     items: tuple[Item, ...] = ()
     obligations: tuple[Obligation, ...] = ()
     receipt: dict[str, Any] = field(default_factory=dict)
+
+
+class Previewed(Struct, frozen=True, omit_defaults=True):
+    """One verdict as `:preview` shows it."""
+
+    category: str
+    source: str
+    allow: bool
+    fields: tuple[str, ...] = ()
+    grounds: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class Preview(Struct, frozen=True):
+    """The body of a dry run: the decision alone, nothing fetched."""
+
+    id: str
+    decision: str
+    subject: dict[str, str]
+    verdicts: tuple[Previewed, ...]
+    obligations: tuple[Obligation, ...]
+    receipt: dict[str, Any]
+    status: Literal["preview"] = "preview"

@@ -1,2 +1,334 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pipeline: one agency query through its eight stages."""
+"""One agency query through its eight stages. `answer` is the whole of it; everything else is one stage.
+
+The invariant: no byte of a record leaves unless there is a valid token, a policy allow, a lawful ground, and a
+durable log entry that says so; after a withdrawal is acknowledged no release under that consent starts. Every
+stage refuses on error. Stage 1, `identify`, has happened when a Caller exists.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import uuid_utils
+from connectors.gather import gather as gather_all
+from connectors.registry import Registry
+from consent.errors import LedgerUnavailable
+from consent.live import LiveLedger
+from consent.model import Standing
+from msgspec import Struct, structs
+
+from connectors.base import Envelope, Read
+from gateway import evidence
+from gateway.audit.log import Claim, Claimed, Committed, Guard, Log, Moved
+from gateway.completeness import Part, compared, refusal_rows, table
+from gateway.errors import (
+    CompletenessNotMet,
+    ConsentStoreUnavailable,
+    IdempotencyMismatch,
+    NoAgreement,
+    NoConsent,
+    Refused,
+    SystemDisabled,
+)
+from gateway.evidence import Asked
+from gateway.identity.people import People
+from gateway.items import Itemiser
+from gateway.model import Answer, Caller, Decision, Pair, Person, Preview, Previewed, Query, Row, Verdict
+from gateway.policy.facts import facts
+from gateway.policy.judge import Judge
+from gateway.policy.vocabulary import Vocabulary
+
+STAGES = ("identify", "resolve", "standing", "decide", "witness", "gather", "minimise", "seal")
+RESEALS = 5
+"""How often a query is decided again when consent moves under it, before it is refused as busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commons:
+    """The parts of one running gateway; joined only in `gateway/app.py`."""
+
+    people: People
+    ledger: LiveLedger
+    judge: Judge
+    vocabulary: Vocabulary
+    registry: Registry
+    log: Log
+    itemiser: Itemiser
+
+
+class Request(Struct, frozen=True):
+    """What stage 1 knows of the HTTP request: its id, and the claim that makes a retry one effect."""
+
+    id: str
+    claim_key: bytes
+    digest: bytes
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Milliseconds spent in each stage, for `Server-Timing`."""
+
+    last: float = field(default_factory=time.perf_counter)
+    spent: list[tuple[str, float]] = field(default_factory=list)
+
+    def lap(self, stage: str) -> None:
+        """The stage ends now."""
+        now = time.perf_counter()
+        self.spent.append((stage, (now - self.last) * 1000))
+        self.last = now
+
+
+class Reply(Struct, frozen=True):
+    """What may now be sent: the exact bytes whose digest the log holds, and where it holds them."""
+
+    body: bytes
+    decision: str
+    receipt: str
+    committed: Committed
+
+
+async def answer(commons: Commons, caller: Caller, query: Query, request: Request, watch: Stopwatch) -> Reply:
+    """Answer one query. Raises a CommonsError; whatever it raises, nothing of a record has left."""
+    person = await resolve(commons, caller, query)
+    watch.lap("resolve")
+    asked = ask(commons, caller, query, request, person)
+    standing = await stand(commons, asked)
+    watch.lap("standing")
+    decision = await decide(commons, asked, standing)
+    watch.lap("decide")
+    asked, witnessed = await witness(commons, asked, decision, standing, request)
+    watch.lap("witness")
+    if query.preview:
+        return preview(commons, asked, decision, witnessed)
+    envelopes = await gather(commons, asked, decision)
+    watch.lap("gather")
+    parts = minimise(commons, asked, decision, envelopes)
+    watch.lap("minimise")
+    reply = await seal(commons, asked, standing, decision, envelopes, parts, witnessed)
+    watch.lap("seal")
+    return reply
+
+
+async def resolve(commons: Commons, caller: Caller, query: Query) -> Person:
+    """Stage 2. An unknown person, or one who does not fit `verify`, is a Stranger."""
+    return await commons.people.resolve(query.subject, query.verify, caller.organisation)
+
+
+def ask(commons: Commons, caller: Caller, query: Query, request: Request, person: Person) -> Asked:
+    """Fix what stays the same from here on: the id, the instant, and every (source, category) there is."""
+    pairs: list[Pair] = []
+    for category in query.categories:
+        for source in commons.registry.serving(category.code) or ("",):
+            if ("*" in query.include or source in query.include) and source not in query.exclude:
+                fields = category.fields or tuple(sorted(commons.vocabulary.fields(category.code)))
+                pairs.append(Pair(len(pairs), source, category.code, fields, category.need, category.since))
+    at_ms = time.time_ns() // 1_000_000
+    return Asked(_new_id(), at_ms, request.id, caller, query, person, tuple(pairs))
+
+
+async def stand(commons: Commons, asked: Asked) -> Standing:
+    """Stage 3. What the ledger says of this person, organisation and purpose, and at which sequence number."""
+    try:
+        return await commons.ledger.standing(asked.person.id, asked.caller.organisation, asked.query.purpose)
+    except LedgerUnavailable as error:
+        raise ConsentStoreUnavailable from error
+
+
+async def decide(commons: Commons, asked: Asked, standing: Standing) -> Decision:
+    """Stage 4. One call for all pairs; raises PolicyUnavailable, never guesses."""
+    given = facts(
+        caller=asked.caller,
+        person=asked.person,
+        query=asked.query,
+        pairs=asked.pairs,
+        standing=standing,
+        now=int(time.time()),
+    )
+    return await commons.judge.judge(given)
+
+
+async def witness(
+    commons: Commons, asked: Asked, decision: Decision, standing: Standing, request: Request
+) -> tuple[Asked, Committed]:
+    """Stage 5. The entry is durable when this returns; a whole refusal leaves here."""
+    claim = None
+    if not asked.query.preview:
+        claim = Claim(asked.caller.system, request.claim_key, request.digest, asked.query.id)
+    committed = await commons.log.append(evidence.witness(asked, decision, standing.seq), claim=claim)
+    if isinstance(committed, Claimed):
+        if not committed.same_request:
+            raise IdempotencyMismatch
+        # A repeat is the same query asked again: the same query id, but freshly decided and logged.
+        asked = structs.replace(asked, query=structs.replace(asked.query, id=committed.query_id))
+        committed = await commons.log.append(evidence.witness(asked, decision, standing.seq))
+    if not isinstance(committed, Committed):
+        raise AssertionError("an entry without guard or claim is committed or raises")
+    if decision.refuses and not asked.query.preview:
+        raise _refused(commons, asked, decision, asked.id)
+    return asked, committed
+
+
+async def gather(commons: Commons, asked: Asked, decision: Decision) -> list[Envelope]:
+    """Stage 6. All allowed sources at once under one deadline, each given only its own system's identifier."""
+    wants: dict[str, dict[str, tuple[str, ...]]] = {}
+    since: dict[str, dict[str, str]] = {}
+    for pair, verdict in zip(asked.pairs, decision.verdicts, strict=True):
+        if verdict.allow:
+            wants.setdefault(pair.source, {})[pair.category] = verdict.fields
+            since.setdefault(pair.source, {})[pair.category] = pair.since
+    deadline = asyncio.get_running_loop().time() + asked.query.deadline_ms / 1000
+    reads: list[Read] = []
+    for source, categories in wants.items():
+        for system in commons.registry.accepts(source):
+            if (identifier := asked.person.identifiers.get(system)) is not None:
+                reads.append(
+                    Read(
+                        source=source,
+                        identifier_system=system,
+                        identifier=identifier,
+                        wants=categories,
+                        since=since[source],
+                        deadline=deadline,
+                        max_age_s=asked.query.max_age_s,
+                        request_id=asked.request_id,
+                    )
+                )
+                break
+    envelopes = await gather_all(commons.registry, reads, deadline)
+    for envelope in envelopes:
+        if envelope.alarm:
+            await commons.log.append(evidence.alarm(asked, _new_id(), decision, envelope.source, envelope.reason))
+    return envelopes
+
+
+def minimise(commons: Commons, asked: Asked, decision: Decision, envelopes: Sequence[Envelope]) -> list[Part]:
+    """Stage 7. Only permitted fields, by allow-list; a source whose records cannot be filtered is dropped."""
+    landed = {(envelope.source, envelope.category): envelope for envelope in envelopes}
+    parts: list[Part] = []
+    count = 0
+    for pair, verdict in zip(asked.pairs, decision.verdicts, strict=True):
+        envelope = landed.get((pair.source, pair.category)) if verdict.allow else None
+        part = commons.itemiser.part(asked, pair, verdict, envelope, count)
+        count += len(part.items)
+        parts.append(part)
+    return compared(parts, commons.vocabulary.singular)
+
+
+async def seal(
+    commons: Commons,
+    asked: Asked,
+    standing: Standing,
+    decision: Decision,
+    envelopes: Sequence[Envelope],
+    parts: list[Part],
+    witnessed: Committed,
+) -> Reply:
+    """Stage 8. Release under the consent as it stands at this instant: the entry is written only while the
+    person's sequence number is the one the decision was made at; if it moved, decide again and drop what is no
+    longer allowed."""
+    for _ in range(RESEALS):
+        id = _new_id()
+        completeness = table(parts, commons.vocabulary.critical, commons.vocabulary.remedies)
+        failed = asked.query.fail_on_shortfall and completeness.required == "not-met"
+        if failed:
+            parts = [structs.replace(part, items=()) for part in parts]
+        met = completeness.required == "met" and completeness.optional != "not-met"
+        body = msgspec.json.encode(
+            Answer(
+                id=f"rq_{asked.query.id}",
+                decision=f"dec_{asked.id}",
+                status="complete" if met else "partial",
+                subject=_subject(asked.person),
+                completeness=completeness,
+                items=tuple(item for part in parts for item in part.items),
+                obligations=decision.obligations,
+                receipt={"id": f"rc_{id}", "href": f"/v1/receipts/rc_{id}", "witness_index": witnessed.index},
+            )
+        )
+        digest = "sha-256:" + hashlib.sha256(body).hexdigest()
+        status = CompletenessNotMet.status if failed else 200
+        entry = evidence.seal(asked, id, decision, standing.seq, parts, completeness, status, digest)
+        outcome = await commons.log.append(entry, guard=Guard(asked.person.id, standing.seq))
+        if isinstance(outcome, Committed):
+            if failed:
+                raise CompletenessNotMet(extensions=_extensions(asked.id, completeness.summary))
+            return Reply(body, f"dec_{asked.id}", f"rc_{id}", outcome)
+        if not isinstance(outcome, Moved):
+            raise AssertionError("an entry with a guard is committed, moved or raises")
+        standing = await stand(commons, asked)
+        decision = _narrowed(decision, await decide(commons, asked, standing))
+        if decision.refuses:
+            refusal_id = _new_id()
+            await commons.log.append(evidence.refusal(asked, refusal_id, decision, standing.seq))
+            raise _refused(commons, asked, decision, refusal_id)
+        parts = minimise(commons, asked, decision, envelopes)
+    raise ConsentStoreUnavailable("Consent was changing while the answer was made.")
+
+
+def preview(commons: Commons, asked: Asked, decision: Decision, witnessed: Committed) -> Reply:
+    """The answer of `:preview`: the decision alone. Silent pairs never show, whatever was decided."""
+    shown = [
+        Previewed(
+            category=pair.category,
+            source=pair.source,
+            allow=verdict.allow,
+            fields=verdict.fields,
+            grounds=verdict.grounds,
+            reason=verdict.reason if verdict.disclosure == "explain" else "",
+        )
+        for pair, verdict in zip(asked.pairs, decision.verdicts, strict=True)
+        if verdict.disclosure != "silent"
+    ]
+    answer = Preview(
+        id=f"rq_{asked.query.id}",
+        decision=f"dec_{asked.id}",
+        subject=_subject(asked.person),
+        verdicts=tuple(shown),
+        obligations=decision.obligations,
+        receipt={"id": f"rc_{asked.id}", "href": f"/v1/receipts/rc_{asked.id}", "witness_index": witnessed.index},
+    )
+    return Reply(msgspec.json.encode(answer), f"dec_{asked.id}", f"rc_{asked.id}", witnessed)
+
+
+def _narrowed(before: Decision, now: Decision) -> Decision:
+    """What both decisions allow: a consent given while the query runs is for the next query, since nothing was
+    fetched under it."""
+    pairs = zip(before.verdicts, now.verdicts, strict=True)
+    return structs.replace(now, verdicts=tuple(old if not old.allow else new for old, new in pairs))
+
+
+def _refused(commons: Commons, asked: Asked, decision: Decision, entry: str) -> Refused:
+    parts = [Part(p, v, None, ()) for p, v in zip(asked.pairs, decision.verdicts, strict=True)]
+    rows = refusal_rows(parts, commons.vocabulary.remedies)
+    extensions = _extensions(asked.id, rows) | {"receipt": f"/v1/receipts/rc_{entry}"}
+    return _refusal_kind(decision.verdicts)(extensions=extensions)
+
+
+def _refusal_kind(verdicts: Sequence[Verdict]) -> type[Refused]:
+    shown = [verdict for verdict in verdicts if verdict.disclosure == "explain"]
+    broken = {name for verdict in shown for name in verdict.broken}
+    if broken & {"active_organisation", "active_system"}:
+        return SystemDisabled
+    if shown and all(verdict.reason == "no-agreement" for verdict in shown):
+        return NoAgreement
+    if shown and all(verdict.reason.startswith("consent-") for verdict in shown):
+        return NoConsent
+    return Refused
+
+
+def _extensions(decision: str, rows: Sequence[Row]) -> dict[str, object]:
+    return {"decision": f"dec_{decision}", "summary": msgspec.to_builtins(rows)}
+
+
+def _subject(person: Person) -> dict[str, str]:
+    return {"handle": person.handle, "match": "verified" if person.verified else "by-identifier"}
+
+
+def _new_id() -> str:
+    return str(uuid_utils.uuid7())

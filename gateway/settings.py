@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="External OAuth issuers we accept access tokens of: issuer URL → JWKS URL or file path.",
     )
+    synthetic_only: bool = Field(
+        default=True,
+        description="Take test NHS numbers (999…) only, so that a real one cannot come in by mistake. "
+        "A production gateway sets it to false.",
+    )
     access_token_lifetime_s: int = Field(
         default=300, ge=30, le=300, description="Seconds an access token lives; five minutes is the most."
     )

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RFC 9457 problem details: the one error shape of every route outside the standard faces.
+
+A reply never holds a value that came in, nor the text of an exception we did not write. An unforeseen fault is
+logged by class and place (file, line), without its message, since messages carry data.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from gateway.errors import CommonsError, FieldFault, InternalFault, Invalid, Malformed, NotFound
+
+log = logging.getLogger("commons.problems")
+MEDIA_TYPE = "application/problem+json"
+
+
+def body(error: CommonsError, public_url: str, instance: str) -> bytes:
+    """The problem as JSON. `instance` is the request id (never a path, which could hold what came in)."""
+    problem: dict[str, Any] = {
+        "type": f"{public_url}/problems/{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "layer": error.layer,
+        "retryable": error.retryable,
+        "trace_id": instance,
+    }
+    if error.detail:
+        problem["detail"] = error.detail
+    if error.retry_after_s is not None:
+        problem["retry_after_s"] = error.retry_after_s
+    if error.errors:
+        problem["errors"] = [
+            {"pointer": fault.pointer, "code": fault.code, "expected": fault.expected} for fault in error.errors
+        ]
+    return msgspec.json.encode(problem | error.extensions)
+
+
+def headers(error: CommonsError) -> dict[str, str]:
+    """Headers that go with the problem (RFC 6750 challenge, RFC 9110 Retry-After)."""
+    found = {"content-type": MEDIA_TYPE, "cache-control": "no-store", "gateway-error-layer": error.layer}
+    if error.retry_after_s is not None:
+        found["retry-after"] = str(error.retry_after_s)
+    if error.status == 401:
+        found["www-authenticate"] = f'Bearer error="invalid_token", error_description="{error.code}"'
+    return found
+
+
+def unforeseen(error: BaseException, instance: str) -> InternalFault:
+    """Log an error of a kind we did not foresee, without its message, and give the fault to show instead."""
+    frames = " < ".join(
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__)[-6:])
+    )
+    log.error("unforeseen %s at %s (request %s)", type(error).__name__, frames, instance)
+    return InternalFault("The fault is in our log under the trace id.")
+
+
+def install(app: FastAPI, public_url: str) -> None:
+    """Make every route of `app` answer errors as problems."""
+
+    def reply(request: Request, error: CommonsError) -> Response:
+        instance = getattr(request.state, "request_id", "")
+        return Response(body(error, public_url, instance), error.status, headers(error))
+
+    @app.exception_handler(CommonsError)
+    async def _ours(request: Request, error: CommonsError) -> Response:
+        return reply(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = [
+            FieldFault("/" + "/".join(str(step) for step in fault["loc"][1:]), fault["type"], "see the reference")
+            for fault in error.errors()
+        ]
+        return reply(request, Invalid(errors=faults))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        return reply(request, NotFound() if error.status_code == 404 else _status(error.status_code))
+
+    @app.exception_handler(Exception)
+    async def _unforeseen(request: Request, error: Exception) -> Response:
+        return reply(request, unforeseen(error, getattr(request.state, "request_id", "")))
+
+
+class MethodNotAllowed(Malformed):
+    """RFC 9110 §15.5.6."""
+
+    status = 405
+    code = "method-not-allowed"
+    title = "This address does not take that method"
+
+
+def _status(status: int) -> CommonsError:
+    return MethodNotAllowed() if status == 405 else Malformed()
