@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two commands do everything on a machine with Python 3.11 or newer: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format bench docs lock audit setup clean
+.PHONY: help demo test soak lint format bench docs migration lock audit setup clean
 
 BIN := .venv/bin
 
 help: ## Explain every command
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+		printf '  make %-9s %s\n' "$$name" "$$text"; done
 
 demo: ## Set up and run the whole commons with a short story; EXIT=1 ends by itself
 	@sh deploy/dev/setup.sh runtime
@@ -27,6 +27,7 @@ lint: setup ## Check format, rules, types, directions of import, policies and do
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python deploy/dev/house_rules.py
 	@sh deploy/dev/lint-policies.sh
 	@$(BIN)/python -m pytest -q tests/docs
 
@@ -40,6 +41,9 @@ bench: setup ## Measure ours against an echo, Envoy and the naive version
 
 docs: setup ## Generate the reference pages from the code
 	@$(BIN)/python deploy/dev/reference.py
+
+migration: setup ## Draft the next step of the schema's history: NAME="what changes"
+	@$(BIN)/python deploy/dev/new_migration.py "$(NAME)"
 
 lock: setup ## Resolve the locks again; UPGRADE=1 takes newer versions
 	@sh deploy/dev/lock.sh $(if $(filter-out 0,$(UPGRADE)),--upgrade)

@@ -11,7 +11,7 @@ status=0
     --format json --output "$report" 2>"$report.err" || status=$?
 audited=$(grep -o '"vulns": \[' "$report" | wc -l)
 if [ "$audited" -eq 0 ]; then
-    grep -v 'not found' "$report.err" | tail -n 3 >&2 || true
+    grep -v -i 'not found\|No known' "$report.err" | tail -n 3 >&2 || true
     echo "pip-audit: the index gave no vulnerability data from here; nothing was audited" >&2
     exit 3
 fi
