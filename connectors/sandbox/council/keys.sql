@@ -1,0 +1,21 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Keys, after the rows are in: faster, and as the supplier's own conversion did it. Then the one role that may
+-- look, at the reports and at nothing else.
+
+ALTER TABLE "CORE"."PRSIDX" ADD PRIMARY KEY ("LKP_REF");
+ALTER TABLE "CORE"."PRSMST" ADD PRIMARY KEY ("PERS_REF");
+ALTER TABLE "CORE"."ADRMST" ADD PRIMARY KEY ("ADR_REF");
+ALTER TABLE "CORE"."HSGTEN" ADD PRIMARY KEY ("PERS_REF", "TEN_SEQ");
+ALTER TABLE "CORE"."ASCSVC" ADD PRIMARY KEY ("PERS_REF", "SVC_SEQ");
+ALTER TABLE "CORE"."CTXACC" ADD PRIMARY KEY ("ACC_NO");
+ALTER TABLE "CORE"."CTXLIA" ADD PRIMARY KEY ("PERS_REF", "ACC_NO");
+ANALYZE;
+
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON DATABASE core FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA "SBX" FROM PUBLIC;
+GRANT CONNECT ON DATABASE core TO gateway_reader;
+GRANT USAGE ON SCHEMA "RPT" TO gateway_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA "RPT" TO gateway_reader;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA "SBX" TO gateway_reader;
+ALTER ROLE gateway_reader SET default_transaction_read_only = on;
