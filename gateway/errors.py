@@ -152,6 +152,10 @@ class TokenMissing(Unauthenticated):
     title = "Send an access token from /oauth2/token as Authorization: Bearer"
 
 
+class TokenInvalid(Unauthenticated):
+    """The access token fails a check; `detail` says which, and what was expected."""
+
+
 class TokenExpired(Unauthenticated):
     """The access token's `exp` has passed."""
 
