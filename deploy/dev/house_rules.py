@@ -97,9 +97,10 @@ def docstrings(file: File) -> Found:
     if not ast.get_docstring(file.tree):
         yield 1, "the module has no docstring"
     for node in file.tree.body:
-        named = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        if named and not node.name.startswith("_") and not ast.get_docstring(node):
-            yield node.lineno, f"{node.name} has no docstring"
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                if not name.startswith("_") and not ast.get_docstring(node):
+                    yield node.lineno, f"{name} has no docstring"
 
 
 def licence(file: File) -> Found:
