@@ -135,7 +135,11 @@ def _name(citizen: Citizen, use: str, family: str) -> Resource:
 
 def _address(home: Address, use: str) -> Resource:
     first = f"{home.house} {home.street}".strip()
-    found: Resource = {"use": use, "line": [first, home.town] if home.town else [first], "postalCode": home.postcode}
+    found: Resource = {
+        "use": use,
+        "line": [first, home.town] if home.town else [first],
+        "postalCode": home.postcode,
+    }
     if home.uprn:
         found["extension"] = [
             {
@@ -175,7 +179,10 @@ def _state(system: str, code: str) -> Resource:
 
 def medication_request(citizen: Citizen, place: int, held: Medication) -> Resource:
     """One prescription."""
-    dosage: Resource = {"text": f"{held.dose} {held.frequency}".strip(), "timing": {"code": {"text": held.frequency}}}
+    dosage: Resource = {
+        "text": f"{held.dose} {held.frequency}".strip(),
+        "timing": {"code": {"text": held.frequency}},
+    }
     if held.dose:
         dosage["doseAndRate"] = [{"doseQuantity": {"unit": held.dose}}]
     return _clinical("MedicationRequest", citizen, place, "subject") | {
