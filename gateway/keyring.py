@@ -70,7 +70,7 @@ def _token_keys(folder: Path) -> list[ECKey]:
     keys = []
     for path in paths:
         try:
-            key = ECKey.import_key(_read(path).decode())
+            key = ECKey.import_key(json.loads(_read(path)))
         except ValueError as error:
             raise KeyringError(f"{path} is not an EC key in JWK form (RFC 7517)") from error
         if not key.is_private or not key.kid:
