@@ -138,6 +138,7 @@ class ReadError(Exception):
         reason: Reason,
         *,
         outcome: Outcome = Outcome.UNAVAILABLE,
+        alarm: bool = False,
         late: bool = False,
         retry_after_s: int | None = None,
         replaced_by: str = "",
@@ -145,6 +146,7 @@ class ReadError(Exception):
         super().__init__(reason.value or outcome.value)
         self.reason = reason
         self.outcome = outcome
+        self.alarm = alarm
         self.late = late
         self.retry_after_s = retry_after_s
         self.replaced_by = replaced_by

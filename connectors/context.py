@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an engine is, and what it is given: one source's compiled plan and the only way out to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from connectors.base import Envelope, Finding, Health, Read
+from connectors.http import HttpWay
+from connectors.manifest import Manifest
+from connectors.sql import SqlWay
+
+
+class EngineInfo(Struct, frozen=True):
+    """An engine's name, version, and the kind of way out it needs."""
+
+    name: str
+    version: str
+    way: Literal["http", "sql"]
+
+
+class Context(Struct, frozen=True):
+    """One source as an engine sees it. The way out is bound to the manifest's host or views, with the credential
+    inside; an engine opens no socket of its own. `mapping` is how provenance names the mapping: `id-vN`."""
+
+    manifest: Manifest
+    mapping: str
+    plan: Any
+    way: HttpWay | SqlWay
+
+
+class Engine(Protocol):
+    """One protocol. Stateless: what belongs to a source stands in its Context."""
+
+    def describe(self) -> EngineInfo:
+        """Name, version, way."""
+        ...
+
+    def check(self, manifest: Manifest, mapping: Mapping[str, Any]) -> list[Finding]:
+        """Static faults of a manifest and mapping for this engine; no network."""
+        ...
+
+    def prepare(self, manifest: Manifest, mapping: Mapping[str, Any], way: HttpWay | SqlWay) -> Any:
+        """Compiles the mapping to this engine's plan, once."""
+        ...
+
+    async def read(self, context: Context, read: Read) -> list[Envelope]:
+        """One envelope per wanted category, by the deadline. Raises nothing but cancellation."""
+        ...
+
+    async def probe(self, context: Context) -> Health:
+        """A cheap call without personal data."""
+        ...
