@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Boolean, ColumnElement, Connection, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.identity.identifiers import identifying
@@ -138,9 +138,9 @@ def _exists(connection: Connection, person_id: str) -> bool:
 
 def _owners(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, str]:
     table = person_identifier.c
-    rows = connection.execute(
-        select(table.blind_index, table.person).where(table.blind_index.in_(digests), table.identifying)
-    )
+    # Written out, since SQLAlchemy would write `identifying = 1` for SQLite, which its partial index does not know.
+    leads: ColumnElement[bool] = literal_column("person_identifier.identifying", Boolean)
+    rows = connection.execute(select(table.blind_index, table.person).where(table.blind_index.in_(digests), leads))
     return {bytes(digest): owner for digest, owner in rows}
 
 

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from authlib.oauth2.rfc6749 import (
     AuthorizationServer,
-    BasicOAuth2Payload,
     ClientMixin,
     InvalidClientError,
     InvalidRequestError,
@@ -25,6 +24,7 @@ from authlib.oauth2.rfc6749 import (
     UnauthorizedClientError,
 )
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7523.client import ASSERTION_TYPE
 from sqlalchemy import Engine
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Engine, and_, bindparam, literal, null, select, union_all
+from sqlalchemy import Engine, and_, bindparam, literal_column, null, select, union_all
 from sqlalchemy.dialects import sqlite
 
 from gateway.db import Changes, read, sqlite_path
@@ -31,7 +31,8 @@ log = logging.getLogger("commons.identity")
 _HELD = 20_000  # resolved subjects one process remembers; some 1 KB each
 
 _found = person_identifier.alias("found")
-_by_index = and_(_found.c.blind_index == bindparam("digest"), _found.c.identifying)
+# Written out, since SQLAlchemy would write `identifying = 1` for SQLite, which its partial index does not know.
+_by_index = and_(_found.c.blind_index == bindparam("digest"), literal_column("found.identifying"))
 _STATEMENT = union_all(
     select(
         person_identifier.c.person,
@@ -47,7 +48,7 @@ _STATEMENT = union_all(
         person_verifier.c.name,
         person_verifier.c.digest,
         null(),
-        literal(0, literal_execute=True),
+        literal_column("0"),
     )
     .join(_found, _found.c.person == person_verifier.c.person)
     .where(_by_index),
@@ -74,8 +75,7 @@ class _Sqlite:
     def __init__(self, engine: Engine) -> None:
         uri = f"file:{sqlite_path(engine.url)}?mode=ro"
         self._connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
-        compiled = _STATEMENT.compile(dialect=sqlite.dialect(), compile_kwargs={"render_postcompile": True})
-        self._sql = str(compiled)
+        self._sql = str(_STATEMENT.compile(dialect=sqlite.dialect()))
 
     def rows(self, digest: bytes) -> Iterable[_Row]:
         try:
