@@ -67,7 +67,8 @@ async def _asked(source: Source, read: Read, deadline: float, started: float) ->
     except TimeoutError:
         error = ReadError(Reason.SOURCE_TIMEOUT)
     except Exception as fault:
-        # A fault of an engine is one source's outcome, not the query's end. The text of an exception may hold what a source sent: its type is all that is told.
+        # A fault of an engine is one source's outcome, not the query's end. An exception's text may hold what a
+        # source sent: its type is all that is told.
         _log.error(
             "engine %s failed on source %s: %s", source.manifest.engine.name, read.source, type(fault).__name__
         )

@@ -127,7 +127,7 @@ class CategorySql:
 
 # A bind without a type is written `$1` without a cast, so that the server takes the column's own type: a cast
 # would keep it from using the index of a char(n) column.
-_DOLLARS = postgresql.dialect(paramstyle="numeric_dollar")
+_DOLLARS = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 def sources(rule: Mapping[str, Any]) -> Sequence[str]:

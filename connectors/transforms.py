@@ -74,6 +74,17 @@ def compact_date(value: Any) -> str:
     return _real(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
+def compact_stamp(value: Any) -> str:
+    """`YYYYMMDDhhmm` or `YYYYMMDDhhmmss` to ISO 8601, without a zone since the source names none."""
+    text = _text(value).strip()
+    if len(text) not in (12, 14) or not text.isascii() or not text.isdigit():
+        raise Unreadable("YYYYMMDDhhmmss expected")
+    try:
+        return datetime.fromisoformat(f"{text[:8]}T{text[8:].ljust(6, '0')}").isoformat()
+    except ValueError:
+        raise Unreadable("no such time") from None
+
+
 def _real(year: int, month: int, day: int) -> str:
     try:
         return date(year, month, day).isoformat()
@@ -199,6 +210,7 @@ TRANSFORMS: Final[dict[str, Transform]] = {
     "uk-date": uk_date,
     "iso-date": iso_date,
     "compact-date": compact_date,
+    "compact-stamp": compact_stamp,
     "nhs-number": nhs_number,
     "uprn": uprn,
     "postcode": postcode,
