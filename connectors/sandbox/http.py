@@ -12,7 +12,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import msgspec
 import uvicorn
@@ -30,17 +30,14 @@ _MOST_BODY = 65_536
 
 
 class Request(Struct):
-    """One request, as far as a twin cares. `body` holds a form or JSON."""
+    """One request, as far as a twin cares. `form` holds the members of a form body (a repeated one: its last)."""
 
     method: str
     path: str
     query: dict[str, str]
     headers: dict[bytes, bytes]
     body: bytes
-
-    def form(self) -> dict[str, str]:
-        """The members of a form body (a repeated one: its last)."""
-        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+    form: dict[str, str]
 
 
 class Reply(Struct):
@@ -150,12 +147,15 @@ async def _read(scope: MutableMapping[str, Any], receive: Receive) -> Request | 
             if len(body) > _MOST_BODY:
                 return None
     query = scope["query_string"]
+    headers = dict(scope["headers"])
+    is_form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
     return Request(
         method=scope["method"],
-        path=unquote(scope["path"]),
+        path=scope["path"],
         query=dict(parse_qsl(query.decode("latin-1"))) if query else {},
-        headers=dict(scope["headers"]),
+        headers=headers,
         body=body,
+        form=dict(parse_qsl(body.decode("utf-8", "replace"))) if is_form else {},
     )
 
 

@@ -7,7 +7,7 @@ from connectors.sandbox.draw import Draw
 from connectors.sandbox.numbers import FIRST_UPRN, NO_FIXED_ABODE, postcode
 from connectors.sandbox.person import Address, Practice
 
-TOWNS = ("Examplebury", "Sampleford", "Nether Instance", "Upper Instance", "Placeholm", "Mockingham-on-Sea")
+TOWNS = ("Examplebury", "Sampleford", "Nether Instance", "Upper Instance", "Placeholm", "Mockingham")
 
 _STREET_NAMES = (
     "Alder", "Anvil", "Badger", "Beacon", "Chapel", "Cinder", "Copper", "Dovecote", "Elm", "Ferry", "Foundry",

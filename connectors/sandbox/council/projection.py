@@ -57,7 +57,7 @@ SUPPORT_REASONS = {
     "social-isolation": "SISO",
 }
 ACCOUNT_STATES = {"open": "O", "closed": "C"}
-DISCOUNTS = {"none": "", "single-person": "SPD25", "disabled-band": "DBR", "student": "STU"}
+DISCOUNTS = {"none": "NIL", "single-person": "SPD25", "disabled-band": "DBR", "student": "STU"}
 
 _UPDATED = ago(3).replace("-", "") + "021500"
 _SAME_FOR_ALL = 97
@@ -97,7 +97,7 @@ class Projection:
                 SEX[citizen.gender],
                 _day(citizen.birth_date),
                 _day(citizen.deceased_date),
-                citizen.telephone.replace(" ", ""),
+                citizen.telephone,
                 self._address(rows, citizen.address),
                 _nhs_number(citizen),
                 _UPDATED,

@@ -56,43 +56,52 @@ CREATE FUNCTION "SBX"."DAY"(raw CHAR) RETURNS TEXT LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN raw = '00000000' THEN '' ELSE substr(raw, 1, 2) || '/' || substr(raw, 3, 2) || '/' || substr(raw, 5, 4) END
 $$;
 
--- The reports are filled every night; a person may have been left out of the last nights' runs.
-CREATE FUNCTION "SBX"."EXTRACTED"(asked VARCHAR) RETURNS TEXT LANGUAGE sql STABLE SECURITY DEFINER AS $$
-  SELECT to_char(current_date - coalesce((SELECT "DELAY_MS" / 86400000 FROM "SBX"."FAULT"
-    WHERE "IDENTIFIER" IN (asked, '*') AND "MODE" = 'stale' LIMIT 1), 1)::integer, 'DD/MM/YYYY')
-$$;
-
+-- The reports are filled every night, for a person at a time: some may have been left out of the last nights' runs.
 -- "LKP_REF" is what one looks up by; "PERS_REF" says whose the row is. They are the same unless the twin lies.
+
 CREATE VIEW "RPT"."RPT_PERSON" AS
   SELECT k."LKP_REF", CASE p."PERS_REF" WHEN 'JUNK' THEN k."LKP_REF" ELSE p."PERS_REF" END AS "PERS_REF",
-    p."SUR_NM", p."FOR_NM", p."TTL_CD", p."SEX_CD", "SBX"."DAY"(p."DOB_DT") AS "DOB_DT",
-    "SBX"."DAY"(p."DOD_DT") AS "DOD_DT", p."TEL_NO", a."PAON", a."STRT_NM", a."TWN_NM", a."PST_CD", a."UPRN",
-    p."NHS_NO", "SBX"."EXTRACTED"(k."LKP_REF") AS "EXTR_DT", p."LST_UPD", p."UPD_USR"
+    p."SUR_NM", p."FOR_NM", p."TTL_CD", p."SEX_CD",
+    "SBX"."DAY"(p."DOB_DT") AS "DOB_DT", "SBX"."DAY"(p."DOD_DT") AS "DOD_DT",
+    p."TEL_NO", trim(a."PAON" || ' ' || a."STRT_NM") AS "ADR_L1", a."TWN_NM", a."PST_CD", a."UPRN",
+    p."NHS_NO", p."UPD_USR",
+    to_char(current_date - coalesce((SELECT f."DELAY_MS" / 86400000 FROM "SBX"."FAULT" f
+      WHERE f."IDENTIFIER" = k."LKP_REF" AND f."MODE" = 'stale'), 1)::integer, 'DD/MM/YYYY') AS "EXTR_DT",
+    substr(p."LST_UPD", 1, 8) AS "LST_UPD"
   FROM "CORE"."PRSIDX" k
   JOIN "CORE"."PRSMST" p ON p."PERS_REF" = "SBX"."AIM"(k."LKP_REF")
   LEFT JOIN "CORE"."ADRMST" a ON a."ADR_REF" = p."ADR_REF";
 
 CREATE VIEW "RPT"."RPT_TENANCY" AS
   SELECT k."LKP_REF", CASE t."PERS_REF" WHEN 'JUNK' THEN k."LKP_REF" ELSE t."PERS_REF" END AS "PERS_REF",
-    t."PERS_REF" || '/' || t."TEN_SEQ" AS "TEN_REF", t."TEN_TYP", "SBX"."DAY"(t."ST_DT") AS "ST_DT",
-    "SBX"."DAY"(t."END_DT") AS "END_DT", t."LLD_CD", a."PAON", a."STRT_NM", a."TWN_NM", a."PST_CD", t."ADPT_CDS",
-    t."ARR_P", t."RNT_P", "SBX"."EXTRACTED"(k."LKP_REF") AS "EXTR_DT", t."LST_UPD"
+    t."PERS_REF" || '/' || t."TEN_SEQ" AS "TEN_REF", t."TEN_TYP",
+    "SBX"."DAY"(t."ST_DT") AS "ST_DT", "SBX"."DAY"(t."END_DT") AS "END_DT",
+    t."LLD_CD", trim(a."PAON" || ' ' || a."STRT_NM") AS "ADR_L1", a."TWN_NM", a."PST_CD",
+    t."ADPT_CDS", t."ARR_P", t."RNT_P",
+    to_char(current_date - coalesce((SELECT f."DELAY_MS" / 86400000 FROM "SBX"."FAULT" f
+      WHERE f."IDENTIFIER" = k."LKP_REF" AND f."MODE" = 'stale'), 1)::integer, 'DD/MM/YYYY') AS "EXTR_DT",
+    substr(t."LST_UPD", 1, 8) AS "LST_UPD"
   FROM "CORE"."PRSIDX" k
   JOIN "CORE"."HSGTEN" t ON t."PERS_REF" = "SBX"."AIM"(k."LKP_REF")
   LEFT JOIN "CORE"."ADRMST" a ON a."ADR_REF" = t."ADR_REF";
 
 CREATE VIEW "RPT"."RPT_ASC" AS
   SELECT k."LKP_REF", CASE s."PERS_REF" WHEN 'JUNK' THEN k."LKP_REF" ELSE s."PERS_REF" END AS "PERS_REF",
-    s."PERS_REF" || '/' || s."SVC_SEQ" AS "SVC_REF", s."SVC_TYP", "SBX"."DAY"(s."ST_DT") AS "ST_DT",
-    "SBX"."DAY"(s."END_DT") AS "END_DT", s."PRV_NM", s."HRS_WK", s."PSR_CD", s."WRK_NM", s."UNIT_CST",
-    "SBX"."EXTRACTED"(k."LKP_REF") AS "EXTR_DT", s."LST_UPD"
+    s."PERS_REF" || '/' || s."SVC_SEQ" AS "SVC_REF", s."SVC_TYP",
+    "SBX"."DAY"(s."ST_DT") AS "ST_DT", "SBX"."DAY"(s."END_DT") AS "END_DT",
+    s."PRV_NM", s."HRS_WK", s."PSR_CD", s."WRK_NM", s."UNIT_CST",
+    to_char(current_date - coalesce((SELECT f."DELAY_MS" / 86400000 FROM "SBX"."FAULT" f
+      WHERE f."IDENTIFIER" = k."LKP_REF" AND f."MODE" = 'stale'), 1)::integer, 'DD/MM/YYYY') AS "EXTR_DT",
+    substr(s."LST_UPD", 1, 8) AS "LST_UPD"
   FROM "CORE"."PRSIDX" k
   JOIN "CORE"."ASCSVC" s ON s."PERS_REF" = "SBX"."AIM"(k."LKP_REF");
 
 CREATE VIEW "RPT"."RPT_CTAX" AS
   SELECT k."LKP_REF", CASE l."PERS_REF" WHEN 'JUNK' THEN k."LKP_REF" ELSE l."PERS_REF" END AS "PERS_REF",
     c."ACC_NO", c."ACC_ST", c."BND_CD", c."DSC_CD", c."CTS_AMT", c."BAL_AMT", c."PAY_CD",
-    "SBX"."EXTRACTED"(k."LKP_REF") AS "EXTR_DT", c."LST_UPD"
+    to_char(current_date - coalesce((SELECT f."DELAY_MS" / 86400000 FROM "SBX"."FAULT" f
+      WHERE f."IDENTIFIER" = k."LKP_REF" AND f."MODE" = 'stale'), 1)::integer, 'DD/MM/YYYY') AS "EXTR_DT",
+    substr(c."LST_UPD", 1, 8) AS "LST_UPD"
   FROM "CORE"."PRSIDX" k
   JOIN "CORE"."CTXLIA" l ON l."PERS_REF" = "SBX"."AIM"(k."LKP_REF")
   JOIN "CORE"."CTXACC" c ON c."ACC_NO" = l."ACC_NO";

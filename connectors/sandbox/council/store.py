@@ -64,7 +64,8 @@ class CouncilStore:
 def set_fault(cluster: Cluster, mode: str, identifier: str = EVERYBODY, delay_ms: int = 0) -> None:
     """Makes the running database misbehave about one person reference, or about everybody.
 
-    Modes: none, slow, drip (as slow), hang, fail, lie, garbage, stale (`delay_ms` before now).
+    Modes: none, slow, drip (as slow), hang, fail, lie, garbage, stale (extracted
+    `delay_ms` ago; for one reference only).
     """
     with cluster.connect() as connection:
         if mode == "none":

@@ -7,6 +7,7 @@ code. A number that was replaced answers with the Patient that replaced it, whic
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ class Service:
 
 
 def _narrowed(kind: str, body: bytes, parameters: dict[str, str]) -> Reply:
-    """The search with `_count`, `page` or a date."""
+    """The search with `_count`, a date, or the next page of one."""
     resources: list[dict[str, Any]] = [entry["resource"] for entry in orjson.loads(body)["entry"]]
     name, member = _SINCE[kind]
     if since := parameters.get(name, ""):
@@ -146,17 +147,25 @@ def _narrowed(kind: str, body: bytes, parameters: dict[str, str]) -> Reply:
             return BAD_VALUE
         resources = [resource for resource in resources if resource[member] >= since[2:]]
     try:
-        count, start = int(parameters.get("_count", PAGE)), int(parameters.get("page", 0))
+        count, start = int(parameters.get("_count", PAGE)), int(parameters.get("_start", 0))
     except ValueError:
         return BAD_VALUE
-    page = resources[start : start + count]
-    more = start + count < len(resources)
-    next_page = f"{BASE}/{kind}?page={start + count}&_count={count}" if more else ""
-    return Reply(200, orjson.dumps(bundle(page, len(resources), next_page)))
+    following = ""
+    if start + count < len(resources):
+        asked = parameters | {"_start": str(start + count)}
+        following = f"{BASE}/{kind}?page={base64.urlsafe_b64encode(orjson.dumps(asked)).decode()}"
+    return Reply(200, orjson.dumps(bundle(resources[start : start + count], len(resources), following)))
 
 
 def _parameters(request: Request) -> dict[str, str]:
-    return request.form() if request.method == "POST" else request.query
+    """What is asked for; a page's token holds all of it, so that no number stands in the URL of a next page."""
+    parameters = request.form if request.method == "POST" else request.query
+    if "page" not in parameters:
+        return parameters
+    try:
+        return dict(orjson.loads(base64.urlsafe_b64decode(parameters["page"])))
+    except (ValueError, TypeError):
+        return {}
 
 
 def _number(parameters: dict[str, str]) -> str:
