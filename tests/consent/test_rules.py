@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of consent, each by its own example, and the table of what may follow what, cell by cell."""
+
+from __future__ import annotations
+
+import pytest
+
+from consent import rules
+from consent.errors import (
+    AlreadyExpired,
+    AlreadyRefused,
+    AlreadyWithdrawn,
+    GivenWithdrawInstead,
+    NothingGiven,
+    NothingGivenButRefused,
+    RefusalStands,
+    TransitionRefused,
+)
+from consent.model import DPV_STATUS, Event, Kind, Standing, State
+from tests.consent.decisions import (
+    HOSPITAL,
+    NOON,
+    PLAN,
+    SUPPORT,
+    UNNAMED,
+    VISITS,
+    YEAR,
+    after,
+    decision,
+    given,
+    permitted,
+    refused,
+    withdrawn,
+)
+
+GOAL = ("support.plan/goal",)
+NOTES = ("support.plan/notes",)
+BOTH = GOAL + NOTES
+
+HISTORIES: dict[State, list[Event]] = {
+    State.NONE: [],
+    State.GIVEN: [given()],
+    State.REFUSED: [refused()],
+    State.WITHDRAWN: [given(), withdrawn()],
+    State.EXPIRED: [given(at=NOON - YEAR, until=NOON)],
+}
+
+CELLS: dict[tuple[State, Kind], State | type[TransitionRefused]] = {
+    (State.NONE, Kind.GIVEN): State.GIVEN,
+    (State.NONE, Kind.REFUSED): State.REFUSED,
+    (State.NONE, Kind.WITHDRAWN): NothingGiven,
+    (State.GIVEN, Kind.GIVEN): State.GIVEN,
+    (State.GIVEN, Kind.REFUSED): GivenWithdrawInstead,
+    (State.GIVEN, Kind.WITHDRAWN): State.WITHDRAWN,
+    (State.REFUSED, Kind.GIVEN): State.GIVEN,
+    (State.REFUSED, Kind.REFUSED): AlreadyRefused,
+    (State.REFUSED, Kind.WITHDRAWN): NothingGivenButRefused,
+    (State.WITHDRAWN, Kind.GIVEN): State.GIVEN,
+    (State.WITHDRAWN, Kind.REFUSED): State.REFUSED,
+    (State.WITHDRAWN, Kind.WITHDRAWN): AlreadyWithdrawn,
+    (State.EXPIRED, Kind.GIVEN): State.GIVEN,
+    (State.EXPIRED, Kind.REFUSED): State.REFUSED,
+    (State.EXPIRED, Kind.WITHDRAWN): AlreadyExpired,
+}
+
+
+def held(statements: rules.ByCategory, source: str = "crm", now: int = NOON, agreement: str = "") -> rules.Held:
+    return rules.held(Standing(1, statements), PLAN, source, now, agreement)
+
+
+@pytest.mark.parametrize(("state", "kind"), CELLS)
+def test_each_cell_of_the_table(state: State, kind: Kind) -> None:
+    before = after(*HISTORIES[state])
+    event = decision(kind, PLAN)
+    outcome = CELLS[state, kind]
+    assert held(before).state is state
+    if isinstance(outcome, State):
+        rules.admit(before, event)
+        assert held(rules.step(before, event)).state is outcome
+    else:
+        with pytest.raises(outcome):
+            rules.admit(before, event)
+
+
+def test_the_table_has_every_state_and_every_kind_and_no_reason_twice() -> None:
+    assert {(state, kind) for state, row in rules.TRANSITIONS.items() for kind in row} == set(CELLS)
+    assert {(state, kind) for state in State for kind in Kind} == set(CELLS)
+    reasons = [outcome.code for outcome in CELLS.values() if not isinstance(outcome, State)]
+    assert len(reasons) == len(set(reasons))
+
+
+def test_every_state_has_its_status_in_the_data_privacy_vocabulary() -> None:
+    assert {status.removeprefix("https://w3id.org/dpv#") for status in DPV_STATUS.values()} == {
+        "ConsentUnknown",
+        "ConsentGiven",
+        "ConsentRefused",
+        "ConsentWithdrawn",
+        "ConsentExpired",
+    }
+
+
+# -- rule 1: a giving permits what it names, under its agreement, until its end; permits add ------------------
+
+
+def test_a_giving_permits_what_it_names_and_nothing_else() -> None:
+    statements = after(given(PLAN, VISITS, fields=GOAL, sources=("crm",)))
+    assert permitted(statements) == {(PLAN, "goal", "crm")} | {
+        (VISITS, field, "crm") for field in ("goal", "notes", UNNAMED)
+    }
+
+
+def test_permits_add() -> None:
+    statements = after(given(fields=GOAL), given(fields=NOTES, until=NOON + 9))
+    assert held(statements).fields == ("goal", "notes")
+    assert len(held(statements).events) == 2
+
+
+def test_the_answer_holds_until_the_first_of_several_permits_ends() -> None:
+    assert held(after(given(fields=GOAL), given(fields=NOTES, until=NOON + 9))).until == NOON + 9
+    assert held(after(given(fields=GOAL, until=NOON + 9), given(fields=NOTES))).until == NOON + 9
+
+
+def test_a_permit_belongs_to_the_agreement_whose_terms_were_shown() -> None:
+    statements = after(given(agreement="dsa-2026-021"))
+    assert held(statements, agreement="dsa-2026-021").state is State.GIVEN
+    assert held(statements, agreement="dsa-2026-014").state is State.NONE
+    assert rules.word(statements[PLAN], "goal", "crm", NOON, "dsa-2026-014") is State.NONE
+
+
+def test_permits_under_two_agreements_both_count() -> None:
+    statements = after(given(agreement="dsa-2026-021"), given(until=NOON + 5))
+    assert held(statements, now=NOON + 5, agreement="dsa-2026-021").state is State.GIVEN
+    assert held(statements, now=NOON + 5, agreement="dsa-2026-014").state is State.EXPIRED
+
+
+def test_giving_the_same_again_takes_the_place_of_the_first_also_with_an_earlier_end() -> None:
+    assert held(after(given(), given(until=NOON + 5))).until == NOON + 5
+
+
+def test_a_narrower_giving_does_not_shorten_a_wider_one() -> None:
+    statements = after(given(), given(fields=GOAL, until=NOON + 5))
+    assert held(statements, now=NOON + 5).fields_except == ()
+
+
+def test_a_wider_and_longer_giving_makes_the_narrower_one_superfluous() -> None:
+    statements = after(given(fields=GOAL, until=NOON + 5), given())
+    assert len(statements[PLAN]) == 1
+
+
+def test_a_wider_giving_that_ends_earlier_leaves_the_narrower_one() -> None:
+    statements = after(given(fields=GOAL), given(until=NOON + 5))
+    assert held(statements, now=NOON + 5).fields == ("goal",)
+
+
+def test_a_wider_giving_does_not_swallow_one_that_reaches_where_it_cannot() -> None:
+    statements = after(
+        given(),
+        withdrawn(fields=GOAL),
+        given(fields=GOAL, sources=("crm",)),
+        given(until=NOON + 2 * YEAR),
+    )
+    assert (PLAN, "goal", "crm") in permitted(statements)
+    assert (PLAN, "goal", "core") not in permitted(statements)
+
+
+# -- rule 2: a no ends every permit for exactly what it names -------------------------------------------------
+
+
+@pytest.mark.parametrize("no", [withdrawn, refused])
+def test_a_no_ends_exactly_what_it_names(no: type[Event]) -> None:
+    before = after(given(PLAN, VISITS))
+    statements = rules.step(before, no(PLAN, fields=GOAL, sources=("crm",)))
+    assert permitted(before) - permitted(statements) == {(PLAN, "goal", "crm")}
+
+
+def test_a_withdrawal_ends_the_permits_of_every_agreement() -> None:
+    statements = after(given(agreement="dsa-2026-021"), given(), withdrawn())
+    assert permitted(statements) == set()
+
+
+def test_a_withdrawal_for_one_purpose_leaves_the_others() -> None:
+    standings = rules.fold([given(), given(purpose=SUPPORT), withdrawn(purpose=SUPPORT)])
+    assert permitted(standings[HOSPITAL, SUPPORT]) == set()
+    assert permitted(after(given(), given(purpose=SUPPORT), withdrawn(purpose=SUPPORT))) != set()
+
+
+def test_a_withdrawal_may_sweep_wider_than_what_was_given() -> None:
+    before = after(given(fields=GOAL, sources=("crm",)))
+    rules.admit(before, withdrawn(PLAN, VISITS))
+    statements = rules.step(before, withdrawn(PLAN, VISITS))
+    assert permitted(statements) == set()
+    assert VISITS not in statements
+
+
+def test_a_withdrawal_says_the_most_telling_reason_when_nothing_is_in_force() -> None:
+    before = after(given(VISITS, at=NOON - YEAR, until=NOON))
+    with pytest.raises(AlreadyExpired):
+        rules.admit(before, withdrawn(PLAN, VISITS))
+
+
+def test_a_withdrawal_also_bites_a_permit_that_seems_to_have_run_out() -> None:
+    # Clocks of two nodes differ: what is over for one may still be in force for the other.
+    statements = after(given(until=NOON + 5), withdrawn(at=NOON + 6))
+    assert held(statements, now=NOON + 4).state is State.WITHDRAWN
+
+
+def test_a_refusal_of_the_whole_beats_a_permit_for_a_part() -> None:
+    before = after(given(fields=GOAL))
+    rules.admit(before, refused())
+    assert held(rules.step(before, refused())).state is State.REFUSED
+
+
+def test_a_refusal_of_what_is_wholly_given_in_two_parts_is_sent_to_withdrawal() -> None:
+    before = after(given(fields=GOAL), given(fields=NOTES))
+    with pytest.raises(GivenWithdrawInstead):
+        rules.admit(before, refused(fields=BOTH))
+
+
+def test_one_category_that_cannot_be_refused_stops_the_whole_refusal() -> None:
+    with pytest.raises(GivenWithdrawInstead):
+        rules.admit(after(given(VISITS)), refused(PLAN, VISITS))
+
+
+# -- rule 3: an explicit no beats a yes of equal or narrower scope; what takes it back ------------------------
+
+
+def test_the_same_yes_again_takes_back_a_refusal() -> None:
+    assert held(after(refused(), given())).state is State.GIVEN
+
+
+def test_a_yes_to_more_named_fields_takes_back_the_no_to_one_of_them() -> None:
+    statements = after(given(fields=GOAL), withdrawn(fields=GOAL), given(fields=BOTH))
+    assert held(statements).fields == ("goal", "notes")
+
+
+def test_a_yes_to_one_of_two_refused_fields_takes_back_only_that() -> None:
+    statements = after(refused(fields=BOTH), given(fields=GOAL))
+    assert held(statements).fields == ("goal",)
+    assert rules.word(statements[PLAN], "notes", "crm", NOON) is State.REFUSED
+
+
+@pytest.mark.parametrize("narrow", [{"fields": GOAL}, {"sources": ("crm",)}, {"fields": GOAL, "sources": ("crm",)}])
+def test_a_yes_to_all_does_not_take_back_a_no_to_a_part(narrow: dict[str, tuple[str, ...]]) -> None:
+    for no in (refused(**narrow), withdrawn(**narrow)):
+        statements = after(given(), no, given(until=NOON + 2 * YEAR))
+        assert permitted(after(given())) - permitted(statements) == permitted(after(given(**narrow)))
+
+
+def test_what_a_yes_took_back_stays_taken_back_when_all_is_given() -> None:
+    statements = after(refused(fields=BOTH), given(fields=GOAL, until=NOON + 5), given())
+    assert held(statements, now=NOON + 5).fields_except == ("notes",)
+
+
+def test_what_a_yes_from_one_source_took_back_stays_taken_back_when_all_is_given() -> None:
+    statements = after(refused(sources=("crm", "core")), given(sources=("crm",), until=NOON + 5), given())
+    assert held(statements, source="crm", now=NOON + 5).state is State.GIVEN
+    assert held(statements, source="core", now=NOON + 5).state is State.REFUSED
+
+
+def test_a_giving_that_names_the_no_as_its_predecessor_takes_it_back() -> None:
+    no = withdrawn(fields=GOAL)
+    statements = after(given(), no, given(predecessor=no.id))
+    assert held(statements).fields_except == ()
+
+
+# -- rule 4: a narrower yes may follow a withdrawal, and not a refusal ----------------------------------------
+
+
+def test_a_narrower_yes_may_follow_a_withdrawal() -> None:
+    before = after(given(), withdrawn())
+    narrower = given(fields=GOAL)
+    rules.admit(before, narrower)
+    assert held(rules.step(before, narrower)).fields == ("goal",)
+
+
+@pytest.mark.parametrize("narrow", [{"fields": GOAL}, {"sources": ("crm",)}])
+def test_a_narrower_yes_must_name_the_refusal_it_takes_the_place_of(narrow: dict[str, tuple[str, ...]]) -> None:
+    no = refused()
+    with pytest.raises(RefusalStands):
+        rules.admit(after(no), given(**narrow))
+    assert permitted(after(no, given(**narrow))) == set()
+    rules.admit(after(no), given(**narrow, predecessor=no.id))
+    assert permitted(after(no, given(**narrow, predecessor=no.id))) == permitted(after(given(**narrow)))
+
+
+def test_a_giving_that_a_refusal_leaves_without_any_effect_in_one_category_is_refused_whole() -> None:
+    with pytest.raises(RefusalStands):
+        rules.admit(after(refused(VISITS)), given(PLAN, VISITS, fields=("support.befriending/notes",)))
+
+
+def test_a_withdrawal_does_not_weaken_a_refusal() -> None:
+    before = after(given(), refused(fields=GOAL))
+    rules.admit(before, withdrawn())
+    statements = rules.step(before, withdrawn())
+    assert rules.word(statements[PLAN], "goal", "crm", NOON) is State.REFUSED
+    assert rules.word(statements[PLAN], "notes", "crm", NOON) is State.WITHDRAWN
+
+
+def test_a_withdrawal_within_a_refusal_leaves_no_trace() -> None:
+    no = refused()
+    assert after(no, withdrawn(fields=GOAL)) == after(no)
+
+
+# -- rule 6: time is looked at when the question is -----------------------------------------------------------
+
+
+def test_a_permit_ends_at_its_exact_second() -> None:
+    statements = after(given(until=NOON + 5))
+    assert held(statements, now=NOON + 4).state is State.GIVEN
+    assert held(statements, now=NOON + 5).state is State.EXPIRED
+
+
+def test_the_answer_says_when_time_alone_could_change_it() -> None:
+    statements = after(given(until=NOON + 5))
+    assert held(statements, now=NOON + 4).until == NOON + 5
+    assert held(statements, now=NOON + 5).until == 0
+
+
+# -- reading --------------------------------------------------------------------------------------------------
+
+
+def test_one_source_is_read_without_the_others() -> None:
+    statements = after(given(sources=("crm",)), given(fields=GOAL, sources=("core",)))
+    assert held(statements, source="crm").fields == ()
+    assert held(statements, source="core").fields == ("goal",)
+    assert held(statements, source="somewhere else").state is State.NONE
+
+
+def test_the_last_word_explains_why_nothing_is_given() -> None:
+    no = withdrawn(fields=GOAL, at=NOON + 1)
+    again = given(at=NOON + 2, until=NOON + 5)
+    assert held(after(given(), no, again), now=NOON + 5).events == (again.id,)
+    assert held(after(given(), withdrawn(id="the-stop"))).events == ("the-stop",)
+
+
+def test_an_unknown_category_stands_at_none() -> None:
+    assert rules.held(Standing(0, {}), VISITS, "crm", NOON) == rules.Held(State.NONE)
