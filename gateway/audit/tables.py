@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables of the access log, all in the schema `log` (on SQLite the attached file `log.db`).
+
+`entry` and `tile` are only ever inserted into, `head` is one row that moves forward. What can be erased stands
+apart: `payload` holds what was sealed, `data_key` the keys it was sealed with.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text
+
+metadata = MetaData(schema="log")
+
+head = Table(
+    "head",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False, comment="Always 1."),
+    Column("origin", String(200), nullable=False, comment="Name of the log (C2SP tlog-checkpoint)."),
+    Column("size", BigInteger, nullable=False, comment="Number of entries."),
+    Column(
+        "frontier", LargeBinary, nullable=False, comment="Roots of the full subtrees, 32 bytes each, largest first."
+    ),
+    Column("checkpoint", Text, nullable=False, comment="Signed note over origin, size and root."),
+    comment="Where the log ends; its row is the lock that orders all writers.",
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False, comment="Index of the leaf, from 0."),
+    Column("id", String(36), nullable=False, unique=True, comment="UUIDv7 of the event: writing it twice is once."),
+    Column("leaf_hash", LargeBinary(32), nullable=False, comment="SHA-256(0x00 || entry), RFC 6962 §2.1."),
+    Column("entry", LargeBinary, nullable=False, comment="Canonical JSON (RFC 8785): clear members, commitments."),
+    comment="The leaves.",
+)
+
+payload = Table(
+    "payload",
+    metadata,
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("part", String(8), primary_key=True, comment="`actor` or `subject`: each under a key of its own."),
+    Column("data_key", String(36), nullable=False),
+    Column("sealed", LargeBinary, nullable=False, comment="Nonce (12 bytes) and AES-256-GCM ciphertext."),
+    comment="What the commitments commit to, with the salts; the only rows of an entry that may be erased.",
+)
+
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("subject", String(64), nullable=False, comment="Opaque person; `actor`, or empty for none."),
+    Column("organisation", String(128), nullable=False),
+    Column("retention", String(32), nullable=False, comment="Retention class."),
+    Column("wrapped", LargeBinary, nullable=False, comment="RFC 3394 key wrap under the seal key."),
+    comment="One key per subject, organisation and retention class: deleting it erases what it sealed.",
+)
+
+tile = Table(
+    "tile",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary(8192), nullable=False, comment="256 hashes (C2SP tlog-tiles)."),
+    Column("root", LargeBinary(32), nullable=False, comment="Their Merkle root: one hash of the level above."),
+    comment="Full tiles. Partial ones are made from leaf hashes and roots when asked for.",
+)
+
+claim = Table(
+    "claim",
+    metadata,
+    Column("system", String(80), primary_key=True),
+    Column("key", LargeBinary(32), primary_key=True, comment="SHA-256 of the Idempotency-Key."),
+    Column("digest", LargeBinary(32), nullable=False, comment="SHA-256 of the request body."),
+    Column("query", String(36), nullable=False, comment="Id the first request was given."),
+    Column("at_ms", BigInteger, nullable=False),
+    comment="Which Idempotency-Key was used for which query; written with the witness entry.",
+)
+
+Index("data_key_subject", data_key.c.subject, data_key.c.organisation, data_key.c.retention, unique=True)
