@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A data-sharing agreement as code: who may ask whom for what, why, on what grounds, and until when."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from gateway.model import Disclosure
+
+Code = Annotated[str, Meta(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$", max_length=64)]
+OrganisationId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+$", max_length=64)]
+SourceId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+/[a-z0-9-]+$", max_length=96)]
+Sentence = Annotated[str, Meta(min_length=1, max_length=600)]
+
+
+class Party(Struct, frozen=True, forbid_unknown_fields=True):
+    """One organisation in the agreement: it receives, it is a source, or it processes for another."""
+
+    organisation: OrganisationId
+    role: Literal["recipient", "source", "processor"]
+    name: Sentence
+
+
+class Validity(Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from"}):
+    """In force from the first day, at 00:00 UTC, until the last bound, which is the first day it is not."""
+
+    since: datetime.date
+    until: datetime.date
+
+
+class Roles(Struct, frozen=True, forbid_unknown_fields=True):
+    """Roles of which the user must have one; none named asks for none. `assured`: a token must say so."""
+
+    any_of: tuple[Code, ...]
+    assured: bool
+
+
+class Statute(Struct, frozen=True, forbid_unknown_fields=True):
+    """A law by its short title and section, and its address at legislation.gov.uk."""
+
+    title: Sentence
+    uri: Annotated[str, Meta(pattern=r"^https://www\.legislation\.gov\.uk/")]
+
+
+class Term(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one source may give: categories → fields, both bases, and how much a refusal may say."""
+
+    title: Sentence
+    source: SourceId
+    lawful_basis: str
+    special_category_basis: str
+    confidentiality_basis: Code
+    disclosure: Disclosure
+    categories: Annotated[dict[Code, Annotated[tuple[str, ...], Meta(min_length=1)]], Meta(min_length=1)]
+    statute: Statute | None = None
+
+
+class Agreement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One agreement, as its file under `policies/data/agreements` says it."""
+
+    id: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+    version: Annotated[int, Meta(ge=1)]
+    title: Sentence
+    title_cy: str = ""
+    summary: Sentence
+    parties: Annotated[tuple[Party, ...], Meta(min_length=1)]
+    purposes: Annotated[tuple[Code, ...], Meta(min_length=1)]
+    valid: Validity
+    roles: Roles
+    retention_days: Annotated[int, Meta(ge=1, le=36525)]
+    onward_sharing: bool
+    dpia: Sentence
+    contact: Sentence
+    terms: Annotated[tuple[Term, ...], Meta(min_length=1)]
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """The organisations that may ask under it, in the order of the file."""
+        return tuple(party.organisation for party in self.parties if party.role == "recipient")
+
+    def term(self, source: str, category: str) -> Term | None:
+        """The term for one source and category; there is at most one."""
+        return next((term for term in self.terms if term.source == source and category in term.categories), None)
+
+
+def faults(
+    agreement: Agreement,
+    *,
+    fields: Mapping[str, frozenset[str]],
+    purposes: frozenset[str],
+    roles: frozenset[str],
+    lawful_bases: Mapping[str, int],
+    confidentiality_bases: frozenset[str],
+) -> Iterator[str]:
+    """What is wrong with an agreement beside the other data files: `lawful_bases` maps code → article."""
+    if agreement.valid.since >= agreement.valid.until:
+        yield "it ends before it begins"
+    if not agreement.recipients:
+        yield "nobody receives anything"
+    yield from (f"purpose {code} is not in the code list" for code in agreement.purposes if code not in purposes)
+    yield from (f"role {code} is not in the code list" for code in agreement.roles.any_of if code not in roles)
+    organisations = {party.organisation for party in agreement.parties}
+    seen: set[tuple[str, str]] = set()
+    for term in agreement.terms:
+        if term.source.rpartition("/")[0] not in organisations:
+            yield f"{term.source} belongs to nobody who is a party"
+        if lawful_bases.get(term.lawful_basis) != 6:
+            yield f"{term.lawful_basis} is not an Article 6 basis"
+        if term.special_category_basis and lawful_bases.get(term.special_category_basis) != 9:
+            yield f"{term.special_category_basis} is not an Article 9 basis"
+        if term.confidentiality_basis not in confidentiality_bases:
+            yield f"{term.confidentiality_basis} is not a basis of confidentiality"
+        if term.lawful_basis == "6(1)(c)" and term.statute is None:
+            yield f"{term.title!r} rests on a legal obligation and names no statute"
+        for category, names in term.categories.items():
+            if (term.source, category) in seen:
+                yield f"{category} of {term.source} stands in two terms"
+            seen.add((term.source, category))
+            unknown = sorted(set(names) - fields.get(category, frozenset()))
+            yield from (f"{category}/{name} is not in the vocabulary" for name in unknown)
+            if len(set(names)) != len(names):
+                yield f"{category} of {term.source} names a field twice"
+
+
+def compiled(agreement: Agreement, below: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    """The agreement as the rules read it: maps instead of lists, integer instants, purposes with all that stand
+    `below` them. Nothing is decided here."""
+    terms: dict[str, dict[str, Any]] = {}
+    for term in agreement.terms:
+        for category, fields in term.categories.items():
+            terms.setdefault(term.source, {})[category] = {
+                "lawful_basis": term.lawful_basis,
+                "special_category_basis": term.special_category_basis,
+                "confidentiality_basis": term.confidentiality_basis,
+                "statute": term.statute.title if term.statute else "",
+                "disclosure": term.disclosure,
+                "fields": dict.fromkeys(sorted(fields), True),
+            }
+    bases = {basis for term in agreement.terms for basis in (term.lawful_basis, term.special_category_basis)}
+    purposes = {code for purpose in agreement.purposes for code in (purpose, *below[purpose])}
+    return {
+        "id": agreement.id,
+        "from": instant(agreement.valid.since),
+        "until": instant(agreement.valid.until),
+        "recipients": dict.fromkeys(sorted(agreement.recipients), True),
+        "purposes": dict.fromkeys(sorted(purposes), True),
+        "claims": dict.fromkeys(sorted(bases - {""}), True),
+        "roles_asked": bool(agreement.roles.any_of),
+        "roles": dict.fromkeys(sorted(agreement.roles.any_of), True),
+        "roles_assured": agreement.roles.assured,
+        "retention_days": agreement.retention_days,
+        "onward_sharing": agreement.onward_sharing,
+        "terms": terms,
+    }
+
+
+def instant(day: datetime.date) -> int:
+    """Seconds since the epoch at the start of `day`, UTC."""
+    return int(datetime.datetime.combine(day, datetime.time(), datetime.UTC).timestamp())

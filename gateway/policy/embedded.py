@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The judge in the process: the regorus interpreter, fed JSON text.
+
+Text, because some builds of the engine turn Python's True into 1; the interpreter, because its virtual machine
+was seen to allow what must be denied (docs/reference/policy.md). The engine belongs to the thread that made it:
+asked from another one it panics with a BaseException, which is a no like every other failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import regorus
+
+from gateway.errors import PolicyUnavailable
+from gateway.model import Decision
+from gateway.policy import canaries
+from gateway.policy.bundle import ENTRYPOINT, Bundle, build
+from gateway.policy.documents import PolicyFolderError
+from gateway.policy.facts import Facts, checked, encode
+from gateway.policy.judge import read
+from gateway.policy.vocabulary import load
+
+
+class EmbeddedJudge:
+    """Judges by the rules of one folder. Make it in the thread of the event loop that will ask it.
+
+    Raises PolicyFolderError when the folder cannot be used or a canary is allowed: then nothing must be served.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        vocabulary = load(folder)
+        self._bundle = build(vocabulary)
+        self._engine: regorus.Engine | None = _engine(self._bundle)
+        canaries.prove(self.decide, vocabulary)
+
+    @property
+    def revision(self) -> str:
+        """See Judge."""
+        return self._bundle.revision
+
+    async def judge(self, facts: Facts) -> Decision:
+        """See Judge."""
+        return self.decide(facts)
+
+    def decide(self, facts: Facts) -> Decision:
+        """The same without an event loop. Raises PolicyUnavailable on any doubt."""
+        try:
+            text = encode(facts)
+            return read(self.ask(text.decode()), checked(text), self.revision)
+        except (msgspec.ValidationError, TypeError, ValueError) as error:
+            raise PolicyUnavailable from error
+
+    def ask(self, text: str) -> str:
+        """The engine's answer to JSON text, as it is. Raises PolicyUnavailable when it fails in any way."""
+        try:
+            engine = self._engine or _engine(self._bundle)
+            self._engine = None  # what fails half-way is not asked again
+            engine.set_input_json(text)
+            answer = engine.eval_rule_as_json(ENTRYPOINT)
+            self._engine = engine
+        except (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # pyo3's PanicException is no Exception
+            raise PolicyUnavailable from error
+        if not isinstance(answer, str):
+            raise PolicyUnavailable
+        return answer
+
+
+def _engine(bundle: Bundle) -> regorus.Engine:
+    try:
+        engine = regorus.Engine()
+        for name, text in bundle.modules.items():
+            engine.add_policy(name, text)
+        engine.add_data_json(bundle.data)
+    except RuntimeError as error:
+        raise PolicyFolderError("the rules cannot be read by the engine") from error
+    return engine

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The facts a query is judged by: typed, lean, and without a trace of who the citizen is.
+
+Every member has a default, and every default is the one that refuses, so that nothing can be undefined in the
+rules. What citizens decided is folded here, by index, into one small value for each pair; what follows from it is
+judged by the rules. Two citizens who are in the same position have the same facts, byte for byte but for `now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from consent.model import Held, Standing, State
+from consent.rules import held
+from gateway.model import Caller, Pair, Person, Query
+
+DAY_S = 86400
+
+Text = Annotated[str, Meta(max_length=256)]
+Names = Annotated[tuple[Text, ...], Meta(max_length=256)]
+ConsentState = Literal["none", "given", "refused", "withdrawn", "expired"]
+Instant = Annotated[int, Meta(ge=0, le=253402300799)]
+
+
+class CallerFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who asks. `role_assured`: a token says so, not only the asking system."""
+
+    organisation: Text = ""
+    organisation_active: bool = False
+    system_active: bool = False
+    role: Text = ""
+    role_assured: bool = False
+
+
+class PersonFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether the commons knows the person; nothing else about them is judged."""
+
+    known: bool = False
+
+
+class RequestFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the request states. An empty basis is one that was not claimed."""
+
+    agreement: Text = ""
+    purpose: Text = ""
+    lawful_basis: Text = ""
+    special_category_basis: Text = ""
+    consent_mode: Literal["required", "if-present", "not-basis"] = "required"
+    on_behalf_of: Text = ""
+
+
+class ConsentFacts(Struct, frozen=True, forbid_unknown_fields=True, rename={"fields_except": "except"}):
+    """How consent stands for one pair. `fields` empty means all, `except` is taken out of them.
+
+    `until`: in force while now < until; given no farther than the coming midnight (UTC), since no decision
+    stands longer than that. So citizens whose consents end on different days share one decision.
+    """
+
+    state: ConsentState = "none"
+    until: Instant = 0
+    fields: Names = ()
+    fields_except: Names = ()
+
+
+class PairFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """One (source, category); `fields` empty asks for all that the agreement allows."""
+
+    n: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    source: Text = ""
+    category: Text = ""
+    fields: Names = ()
+    consent: ConsentFacts = field(default_factory=ConsentFacts)
+
+
+class Facts(Struct, frozen=True, forbid_unknown_fields=True):
+    """The input of the rules. `now` comes first, so that all after it is what a decision is remembered by."""
+
+    now: Instant = 0
+    caller: CallerFacts = field(default_factory=CallerFacts)
+    person: PersonFacts = field(default_factory=PersonFacts)
+    request: RequestFacts = field(default_factory=RequestFacts)
+    pairs: Annotated[tuple[PairFacts, ...], Meta(max_length=10_000)] = ()
+
+
+_UNDECIDED = ConsentFacts()
+_STATES: dict[State, ConsentState] = {state: state.value for state in State}
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Facts, strict=True)
+
+
+def facts(
+    *, caller: Caller, person: Person, query: Query, pairs: Sequence[Pair], standing: Standing, now: int
+) -> Facts:
+    """The facts of one query at `now` (seconds since the epoch)."""
+    user = caller.user or query.user
+    ahead = (now // DAY_S + 1) * DAY_S
+    decided = standing.by_category
+    return Facts(
+        now,
+        CallerFacts(
+            caller.organisation,
+            caller.organisation_active,
+            caller.system_active,
+            user.role if user else "",
+            user.assured if user else False,
+        ),
+        PersonFacts(person.known),
+        RequestFacts(
+            query.agreement,
+            query.purpose,
+            query.lawful_basis,
+            query.special_category_basis,
+            query.consent_mode,
+            query.on_behalf_of,
+        ),
+        tuple(
+            [
+                PairFacts(
+                    pair.n,
+                    pair.source,
+                    pair.category,
+                    pair.fields,
+                    _consent(held(standing, pair.category, pair.source, now, query.agreement), ahead)
+                    if pair.category in decided
+                    else _UNDECIDED,
+                )
+                for pair in pairs
+            ]
+        ),
+    )
+
+
+def _consent(found: Held, ahead: int) -> ConsentFacts:
+    if found.state is not State.GIVEN:
+        return ConsentFacts(_STATES[found.state])
+    return ConsentFacts("given", min(found.until, ahead), found.fields, found.fields_except)
+
+
+def encode(given: Facts) -> bytes:
+    """Facts as JSON, the same bytes for the same facts."""
+    return _ENCODER.encode(given)
+
+
+def checked(text: bytes) -> Facts:
+    """Facts from JSON, strictly: a boolean that is a number, a time that is text or a member that is unknown
+    raises msgspec.ValidationError. Values built in Python are not checked when they are made; this does it."""
+    return _DECODER.decode(text)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the facts; `policies/schema/facts.schema.json` is this."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Facts",
+        **msgspec.json.schema(Facts),
+    }

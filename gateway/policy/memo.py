@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decisions remembered soundly: the same rules and the same facts give the same decision until it may change.
+
+The key is the policy revision and every fact but the time; the value is used only from the instant it was judged
+at until its own `valid_until`. Consent is among the facts, so one that moved is another key. Only decisions are
+remembered, never a failure to decide.
+"""
+
+from __future__ import annotations
+
+from gateway.model import Decision
+from gateway.policy.facts import Facts, encode
+from gateway.policy.judge import Judge
+
+BOUND = 4096
+"""Decisions kept: of about 2 kB each, so some 8 MB a worker."""
+
+
+class Memo:
+    """A Judge that asks another one only for what it has not judged yet."""
+
+    def __init__(self, judge: Judge, bound: int = BOUND) -> None:
+        self._judge = judge
+        self._bound = bound
+        self._revision = judge.revision
+        self._kept: dict[bytes, tuple[int, Decision]] = {}
+
+    @property
+    def revision(self) -> str:
+        """See Judge."""
+        return self._judge.revision
+
+    async def judge(self, facts: Facts) -> Decision:
+        """See Judge."""
+        text = encode(facts)
+        key = text[text.index(b",") :]  # what stands before is `now`
+        if self._revision != self._judge.revision:
+            self._kept.clear()
+            self._revision = self._judge.revision
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] <= facts.now < kept[1].valid_until:
+            return kept[1]
+        decision = await self._judge.judge(facts)
+        if decision.revision == self._revision:
+            self._keep(key, facts.now, decision)
+        return decision
+
+    def _keep(self, key: bytes, now: int, decision: Decision) -> None:
+        self._kept.pop(key, None)
+        while len(self._kept) >= self._bound:
+            del self._kept[next(iter(self._kept))]  # the oldest judgement goes first
+        self._kept[key] = (now, decision)

@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words of the law as data: purposes, categories, bases, roles, reasons, agreements and the rules' METADATA.
+
+Everything is read once from the policies folder, checked against everything else, and never changed after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal, TypeVar
+
+from msgspec import Meta, Struct
+
+from gateway.model import Disclosure, WithheldReason
+from gateway.policy import rules
+from gateway.policy.agreements import Agreement, Code, Sentence, Term, faults
+from gateway.policy.documents import PolicyFolderError, read
+from gateway.policy.rules import Remedy, Rule
+
+__all__ = ["Agreement", "Category", "Field", "Purpose", "Reason", "Rule", "Term", "Vocabulary", "find", "load"]
+
+_PACKAGED = Path(__file__).parents[1] / "_policies"
+_CHECKOUT = Path(__file__).parents[2] / "policies"
+
+T = TypeVar("T")
+
+
+class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why a record may be asked for. `dpv`: the broader term of the Data Privacy Vocabulary; `hl7`: the code of
+    HL7 v3 PurposeOfUse. `individual_care`: false puts it under the national data opt-out."""
+
+    code: Code
+    title: Sentence
+    title_cy: str = ""
+    description: Sentence
+    individual_care: bool
+    dpv: Annotated[str, Meta(pattern=r"^https://w3id\.org/dpv#")]
+    hl7: Annotated[str, Meta(pattern=r"^[A-Z]+$")]
+    parent: Code = ""
+
+
+Sensitivity = Literal["personal", "location", "financial", "special", "third-party"]
+
+
+class Field(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One field of a category. `standard`: the code system of its values, where there is one."""
+
+    title: Sentence
+    title_cy: str = ""
+    type: Literal["text", "date", "code", "number", "pence", "boolean"]
+    sensitivity: Sensitivity
+    standard: str = ""
+
+
+class Category(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A kind of record data. `critical`: an answer without it is not safe to rely on; `singular`: a citizen has
+    one record of it at most; `special`: UK GDPR Article 9 data."""
+
+    code: Code
+    record: Code
+    title: Sentence
+    title_cy: str = ""
+    sector: Code
+    sensitivity: Sensitivity
+    special: bool
+    critical: bool
+    singular: bool
+    standard: str = ""
+    fields: Annotated[dict[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")], Field], Meta(min_length=1)]
+
+
+class LawfulBasis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A basis of UK GDPR Article 6 or 9. `ground`: the rule an Article 6 basis stands on; `condition`: the
+    DPA 2018 Schedule 1 condition of an Article 9 basis; `right`: what the citizen can do."""
+
+    article: Literal[6, 9]
+    code: Annotated[str, Meta(pattern=r"^[69]\([12]\)\([a-z]+\)$")]
+    title: Sentence
+    title_cy: str = ""
+    sentence: Sentence
+    source: Sentence
+    ground: str = ""
+    right: Literal["", "withdraw", "object", "cannot-stop"] = ""
+    condition: str = ""
+
+
+class ConfidentialityBasis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What sets the common law duty of confidentiality aside, or that it is not engaged."""
+
+    code: Code
+    title: Sentence
+    title_cy: str = ""
+    consent: bool
+    sentence: Sentence
+
+
+class Role(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What somebody at an agency does; `direct_care` marks a relationship of care."""
+
+    code: Code
+    title: Sentence
+    title_cy: str = ""
+    direct_care: bool
+
+
+class Reason(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One withheld reason with its public sentences."""
+
+    code: WithheldReason
+    title: Sentence
+    agency: Sentence
+    citizen: Sentence
+    remedy: Remedy
+
+
+class Purposes(Struct, frozen=True, forbid_unknown_fields=True):
+    """`purposes.yaml`."""
+
+    version: int
+    purposes: tuple[Purpose, ...]
+
+
+class Categories(Struct, frozen=True, forbid_unknown_fields=True):
+    """`categories.yaml`."""
+
+    version: int
+    categories: tuple[Category, ...]
+
+
+class LawfulBases(Struct, frozen=True, forbid_unknown_fields=True):
+    """`lawful-bases.yaml`."""
+
+    version: int
+    lawful_bases: tuple[LawfulBasis, ...]
+
+
+class ConfidentialityBases(Struct, frozen=True, forbid_unknown_fields=True):
+    """`confidentiality-bases.yaml`."""
+
+    version: int
+    confidentiality_bases: tuple[ConfidentialityBasis, ...]
+
+
+class Roles(Struct, frozen=True, forbid_unknown_fields=True):
+    """`roles.yaml`."""
+
+    version: int
+    roles: tuple[Role, ...]
+
+
+class WithheldReasons(Struct, frozen=True, forbid_unknown_fields=True):
+    """`withheld-reasons.yaml`. `generic` is said where the reason itself could harm."""
+
+    version: int
+    generic: Sentence
+    remedies: dict[Remedy, Sentence]
+    reasons: tuple[Reason, ...]
+
+
+FILES: dict[str, type[Struct]] = {
+    "purposes": Purposes,
+    "categories": Categories,
+    "lawful-bases": LawfulBases,
+    "confidentiality-bases": ConfidentialityBases,
+    "roles": Roles,
+    "withheld-reasons": WithheldReasons,
+}
+"""Data file → what it holds; `agreements/*.yaml` each hold an Agreement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """All of it, keyed by code. `remedies`: withheld reason → the sentence on what would help, where something
+    would; `critical` and `singular`: the categories so marked; `below`: purpose → all purposes under it."""
+
+    folder: Path
+    purposes: Mapping[str, Purpose]
+    categories: Mapping[str, Category]
+    lawful_bases: Mapping[str, LawfulBasis]
+    confidentiality_bases: Mapping[str, ConfidentialityBasis]
+    roles: Mapping[str, Role]
+    reasons: Mapping[str, Reason]
+    generic: str
+    agreements: Mapping[str, Agreement]
+    rules: Mapping[str, Rule]
+    remedies: Mapping[str, str]
+    critical: frozenset[str]
+    singular: frozenset[str]
+    below: Mapping[str, tuple[str, ...]]
+    field_sets: Mapping[str, frozenset[str]]
+
+    def fields(self, category: str) -> frozenset[str]:
+        """The names of a category's fields. Raises KeyError for an unknown one."""
+        return self.field_sets[category]
+
+    def term(self, agreement: str, source: str, category: str) -> Term | None:
+        """The term under which `source` may give `category`, if there is one."""
+        found = self.agreements.get(agreement)
+        return found.term(source, category) if found else None
+
+    def disclosure(self, agreement: str, source: str, category: str) -> Disclosure:
+        """How much a refusal may say; `generic` where no term says it."""
+        term = self.term(agreement, source, category)
+        return term.disclosure if term else "generic"
+
+    def field_refusal(self, agreement: str, source: str, category: str, field: str) -> WithheldReason:
+        """Why one field of an allowed pair was refused: outside the agreement, or outside the consent."""
+        term = self.term(agreement, source, category)
+        covered = term is not None and field in term.categories[category]
+        return WithheldReason.CONSENT_SCOPE if covered else WithheldReason.NOT_NECESSARY
+
+
+def find(folder: Path | None) -> Path:
+    """The policies folder: the one given, else the copy in the distribution, else that of the checkout."""
+    chosen = folder or (_PACKAGED if _PACKAGED.is_dir() else _CHECKOUT)
+    if not (chosen / "data").is_dir():
+        raise PolicyFolderError("the policies folder has no data/: set COMMONS_POLICIES_DIR to one that has")
+    return chosen
+
+
+def load(folder: Path | None = None) -> Vocabulary:
+    """Everything in the policies folder (see `find`). Raises PolicyFolderError, naming what to correct."""
+    folder = find(folder)
+    data = folder / "data"
+    purposes = _by_code(read(data / "purposes.yaml", Purposes).purposes, "purpose")
+    categories = _by_code(read(data / "categories.yaml", Categories).categories, "category")
+    bases = _by_code(read(data / "lawful-bases.yaml", LawfulBases).lawful_bases, "lawful basis")
+    confidential = read(data / "confidentiality-bases.yaml", ConfidentialityBases).confidentiality_bases
+    confidentiality = _by_code(confidential, "basis of confidentiality")
+    roles = _by_code(read(data / "roles.yaml", Roles).roles, "role")
+    withheld = read(data / "withheld-reasons.yaml", WithheldReasons)
+    reasons = _by_code(withheld.reasons, "reason")
+    fields = MappingProxyType({code: frozenset(category.fields) for code, category in categories.items()})
+    _check(purposes, reasons, withheld)
+    agreements = _agreements(
+        data / "agreements",
+        lambda agreement: faults(
+            agreement,
+            fields=fields,
+            purposes=frozenset(purposes),
+            roles=frozenset(roles),
+            lawful_bases={code: basis.article for code, basis in bases.items()},
+            confidentiality_bases=frozenset(confidentiality),
+        ),
+    )
+    helps = {code: withheld.remedies[r.remedy] for code, r in reasons.items() if r.remedy != "none"}
+    below = {code: tuple(other for other in purposes if other.startswith(f"{code}.")) for code in purposes}
+    return Vocabulary(
+        folder=folder,
+        purposes=purposes,
+        categories=categories,
+        lawful_bases=bases,
+        confidentiality_bases=confidentiality,
+        roles=roles,
+        reasons=reasons,
+        generic=withheld.generic,
+        agreements=agreements,
+        rules=MappingProxyType(rules.read(folder)),
+        remedies=MappingProxyType(helps),
+        critical=frozenset(code for code, category in categories.items() if category.critical),
+        singular=frozenset(code for code, category in categories.items() if category.singular),
+        below=MappingProxyType(below),
+        field_sets=fields,
+    )
+
+
+def _by_code(values: Iterable[T], what: str) -> Mapping[str, T]:
+    keyed: dict[str, T] = {}
+    for value in values:
+        code = str(value.code)  # type: ignore[attr-defined]  # every row of these files has one
+        if code in keyed:
+            raise PolicyFolderError(f"the {what} {code} stands twice")
+        keyed[code] = value
+    return MappingProxyType(keyed)
+
+
+def _check(purposes: Mapping[str, Purpose], reasons: Mapping[str, Reason], withheld: WithheldReasons) -> None:
+    for code, purpose in purposes.items():
+        if purpose.parent != code.rpartition(".")[0]:
+            raise PolicyFolderError(f"purposes.yaml: the parent of {code} must be its code up to the last dot")
+        if purpose.parent and purpose.parent not in purposes:
+            raise PolicyFolderError(f"purposes.yaml: the parent of {code} is not there")
+    if missing := sorted(set(WithheldReason) - set(reasons)):
+        raise PolicyFolderError(f"withheld-reasons.yaml: {missing[0]} has no sentence")
+    for code, reason in reasons.items():
+        if reason.remedy != "none" and reason.remedy not in withheld.remedies:
+            raise PolicyFolderError(f"withheld-reasons.yaml: the remedy of {code} has no sentence")
+
+
+def _agreements(folder: Path, check: Callable[[Agreement], Iterable[str]]) -> Mapping[str, Agreement]:
+    found: dict[str, Agreement] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        agreement = read(path, Agreement)
+        if agreement.id != path.stem:
+            raise PolicyFolderError(f"agreements/{path.name}: the id must be the name of the file")
+        if wrong := list(check(agreement)):
+            raise PolicyFolderError(f"agreements/{path.name}: {'; '.join(wrong)}")
+        found[agreement.id] = agreement
+    return MappingProxyType(found)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# METADATA
+# title: The legal basis claimed is the agreement's
+# description: >-
+#   A basis claimed in the request is one that the agreement states. A request that claims none relies on the
+#   agreement, and one that says consent is not its basis cannot use a term that rests on consent.
+# scope: package
+# custom:
+#   order: 40
+#   about: request
+#   withheld_reason: legal-basis-not-permitted
+#   remedy: change-request
+#   legal_source: UK GDPR Article 5(1)(a), Article 6, Article 9
+#   agency: The legal basis you claim is not one that the agreement states.
+#   citizen: The service did not have the legal basis that it claimed.
+package commons.limits.legal_basis_claimed
+
+import data.commons.lib.asked.agreement
+import data.commons.lib.asked.pairs
+
+holds contains pair.n if {
+	claims := agreement.claims
+	agreed(claims, input.request.lawful_basis)
+	agreed(claims, input.request.special_category_basis)
+	some pair in pairs
+	consent_agreed(pair.rests_on)
+}
+
+agreed(_, basis) if basis == ""
+
+agreed(claims, basis) if claims[basis] == true
+
+consent_agreed(_) if input.request.consent_mode in {"required", "if-present"}
+
+consent_agreed(rests_on) if {
+	input.request.consent_mode == "not-basis"
+	rests_on in {"direct-care", "article-6"}
+}
