@@ -11,7 +11,6 @@ context.configure(
     target_metadata=config.attributes["metadata"],
     include_schemas=True,  # the log's tables are in the schema `log`
     transactional_ddl=True,  # SQLite too: gateway.db sends BEGIN itself
-    compare_server_default=True,
 )
 with context.begin_transaction():
     context.run_migrations()
