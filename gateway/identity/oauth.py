@@ -22,6 +22,7 @@ from authlib.oauth2.rfc6749 import (
     OAuth2Error,
     OAuth2Request,
     UnauthorizedClientError,
+    UnsupportedGrantTypeError,
 )
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
@@ -67,11 +68,14 @@ class _DisabledError(UnauthorizedClientError):  # type: ignore[misc]
     description = "system-disabled: this organisation or system is not active in the commons"
 
 
-class _UnsupportedGrantError(OAuth2Error):  # type: ignore[misc]
+class _UnsupportedGrantError(UnsupportedGrantTypeError):  # type: ignore[misc]
     """Authlib's own repeats what came."""
 
-    error = "unsupported_grant_type"
-    description = f"expected grant_type to be {GRANT}"
+    def __init__(self) -> None:
+        super().__init__(grant_type="")
+
+    def get_error_description(self) -> str:
+        return f"expected grant_type to be {GRANT}"
 
 
 class _Client(ClientMixin):  # type: ignore[misc]

@@ -20,7 +20,8 @@ def first_use(connection: Connection, system: str, jti: str, until: int) -> bool
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     digest = hashlib.sha256(jti.encode("utf-8", "surrogatepass")).digest()
     row = {"system": system, "jti_digest": digest, "expires_at": until}
-    return connection.execute(insert(assertion_jti).values(row).on_conflict_do_nothing()).rowcount == 1
+    statement = insert(assertion_jti).values(row).on_conflict_do_nothing().returning(assertion_jti.c.system)
+    return connection.execute(statement).first() is not None
 
 
 def forget_expired(connection: Connection, now: int) -> None:
