@@ -89,8 +89,7 @@ class Twin:
     async def _misbehave(self, fault: Fault, request: Request, receive: Receive, send: Send) -> None:
         match fault.mode:
             case Mode.HANG:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
+                await _gone(receive)
             case Mode.FAIL:
                 await self._send(send, self._failure)
             case Mode.THROTTLE:
@@ -102,8 +101,8 @@ class Twin:
             case Mode.LIE:
                 await self._send(send, self._answer(request, True))
             case _:
-                await asyncio.sleep(fault.delay_ms / 1000)
-                await self._send(send, self._answer(request, False))
+                if not await _gone(receive, fault.delay_ms / 1000):
+                    await self._send(send, self._answer(request, False))
 
     async def _send(self, send: Send, reply: Reply) -> None:
         await send(self._start(reply))
@@ -133,6 +132,17 @@ class Twin:
         except msgspec.MsgspecError:
             return Reply(400, b'{"expected":{"mode":"...","identifier":"...","delay_ms":0}}')
         return Reply(200, self._faults.in_force())
+
+
+async def _gone(receive: Receive, seconds: float | None = None) -> bool:
+    """Waits until the asker hangs up, at most `seconds`; whether it did."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _read(scope: MutableMapping[str, Any], receive: Receive) -> Request | None:
@@ -176,9 +186,9 @@ def serve(twin: Twin, found: Options, base_path: str) -> int:
     listener = socket.create_server(("127.0.0.1", found.port), backlog=1024)
     port = listener.getsockname()[1]
     config = uvicorn.Config(
-        twin, loop="auto", http="httptools", ws="none", lifespan="off", access_log=False, log_level="error",
+        twin, loop="auto", http="httptools", ws="none", lifespan="off", access_log=False, log_level="critical",
         server_header=False, date_header=False, timeout_graceful_shutdown=1, timeout_keep_alive=300,
-        interface="asgi3",
+        interface="asgi3", proxy_headers=False,
     )  # fmt: skip
     server = _Server(config, lambda: announce(found, f"http://127.0.0.1:{port}{base_path}", port))
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -38,6 +38,12 @@ def options(name: str, arguments: list[str] | None = None) -> Options:
     return found
 
 
+def require(found: Options, present: bool) -> None:
+    """Ends the process with a sentence when the data folder holds no population."""
+    if not present:
+        sys.exit(f"{found.data} holds no population: run `commons sandbox populate`")
+
+
 def announce(found: Options, address: str, port: int) -> None:
     """Tells whoever waits that the twin answers."""
     if found.port_file:

@@ -187,29 +187,29 @@ _STORIES = (
             categories=("health.medications",),
             fields={"health.medications": ("name", "dose", "frequency", "prescriber")},
         ),
-        rows("redacted", GP, "health.medications", reason="not-necessary-for-purpose", items=3),
+        rows("redacted", GP, "health.medications", items=3),
     ),
     Story(
         "restricted", "The NHS record is marked sensitive (the s-flag): address, telephone and practice are not "
         "given by the source.",
         citizen(8, "Nia", "Bevan", "female", "1988-02-26", restricted=True),
-        DISCHARGE, rows("redacted", GP, "identity.demographics", reason="source-withheld", items=1), AGREED,
+        DISCHARGE, rows("redacted", GP, "identity.demographics", items=1), AGREED,
     ),
     Story(
         "superseded", "Everybody holds an NHS number that was replaced; the NHS answers with the new one, and "
         "nothing is released from there until the identifier is linked anew.",
         citizen(9, "George", "Whitlock", "male", "1952-04-17", superseded_nhs_number=_NUMBERS[80]),
-        DISCHARGE, rows("unmatched", GP, "identity.demographics", *HEALTH, reason="superseded"), AGREED,
+        DISCHARGE, rows("unmatched", GP, "identity.demographics", *HEALTH, reason="identifier-superseded"), AGREED,
     ),
     Story(
         "ambiguous", "The charity holds two clients under one number and will not guess.",
         citizen(10, "Anna", "Kowalski", "female", "1979-08-12", ambiguous_at="charity"),
-        DISCHARGE, rows("unmatched", CHARITY, *SUPPORT, reason="ambiguous"), AGREED,
+        DISCHARGE, rows("unmatched", CHARITY, *SUPPORT, reason="identifier-ambiguous"), AGREED,
     ),
     Story(
         "unmatched", "The charity has never met this citizen, so there is no number to ask it by.",
         citizen(11, "Robert", "Quick", "male", "1983-10-01", charity_ref=""),
-        DISCHARGE, rows("unmatched", CHARITY, *SUPPORT), AGREED,
+        DISCHARGE, rows("unmatched", CHARITY, *SUPPORT, reason="no-identifier"), AGREED,
     ),
     Story(
         "nothing-held", "All three know the citizen, and none holds a record.",
@@ -271,8 +271,8 @@ _STORIES = (
         ),
     ),
     Story(
-        "conflicting-duplicates", "The NHS and the council disagree about where the citizen lives and how the "
-        "name is written; both are shown, neither is chosen.",
+        "conflicting-duplicates", "The NHS and the council disagree about where the citizen lives, and the charity "
+        "still uses a former name; all is shown, nothing is chosen.",
         citizen(19, "Susan", "O'Brien", "female", "1958-09-29", former_family="Larkin",
                 nhs_address=Address(str(FIRST_UPRN + 919), "19", "Former Lane", "Sampleford", "ZZ2 9AB")),
         DISCHARGE,
@@ -289,7 +289,7 @@ _STORIES = (
         "no-nhs-number", "The citizen has no NHS number and is asked for by the council's reference.",
         citizen(21, "Ivan", "Zielinski", "male", "1990-04-04", nhs_number=""),
         DISCHARGE,
-        (*rows("unmatched", GP, "identity.demographics", *HEALTH),
+        (*rows("unmatched", GP, "identity.demographics", *HEALTH, reason="no-identifier"),
          *rows("returned", COUNCIL, "identity.demographics", "housing.tenancy", items=1),
          *rows("returned", CHARITY, "support.plan", items=1)),
         AGREED, subject=COUNCIL_REF,

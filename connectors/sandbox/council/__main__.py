@@ -9,7 +9,7 @@ import threading
 from types import FrameType
 
 from connectors.sandbox.council.cluster import DATABASE, Cluster
-from connectors.sandbox.process import announce, options
+from connectors.sandbox.process import announce, options, require
 
 
 def main() -> int:
@@ -23,9 +23,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     cluster = Cluster(found.data)
-    if not cluster.ready_to_start():
-        sys.stderr.write(f"{found.data} holds no population: run `commons sandbox populate`\n")
-        return 2
+    require(found, cluster.ready_to_start())
     try:
         port = cluster.start(found.port)
         announce(found, f"postgresql://127.0.0.1:{port}/{DATABASE}", port)

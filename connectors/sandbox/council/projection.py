@@ -112,13 +112,14 @@ class Projection:
             _line(
                 citizen.council_ref,
                 str(place),
+                f"T{citizen.number:06d}{place}",
                 kind,
                 _day(held.started),
                 _day(held.ended),
                 LANDLORDS[held.landlord],
                 self._address(rows, held.address),
                 ";".join(ADAPTATIONS[kind] for kind in held.adaptations),
-                f"{held.arrears_pence:+09d}",
+                f"{held.arrears_pence:09d}",
                 "00011840",
                 _UPDATED,
             )
@@ -158,6 +159,7 @@ def _care(citizen: Citizen, place: int, held: CarePackage) -> str:
     return _line(
         citizen.council_ref,
         str(place),
+        f"S{citizen.number:06d}{place}",
         spellings[citizen.number % len(spellings)],
         _day(held.started),
         _day(held.ended),

@@ -7,12 +7,13 @@ import sys
 
 from connectors.sandbox.http import serve
 from connectors.sandbox.nhs.server import BASE, make
-from connectors.sandbox.process import options
+from connectors.sandbox.process import options, require
 
 
 def main() -> int:
     """Serves until told to stop."""
     found = options("nhs")
+    require(found, (found.data / "store.db").exists())
     twin, close = make(found.data)
     try:
         return serve(twin, found, BASE)
