@@ -161,7 +161,18 @@ class Origin:
 class _Connection(asyncio.Protocol):
     """One kept connection; llhttp calls the `on_…` methods."""
 
-    __slots__ = ("_body", "_call", "_complete", "_framed", "_head", "_headers", "_origin", "_parser", "_transport")
+    __slots__ = (
+        "_body",
+        "_call",
+        "_complete",
+        "_framed",
+        "_head",
+        "_headers",
+        "_keep",
+        "_origin",
+        "_parser",
+        "_transport",
+    )
 
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
@@ -175,6 +186,7 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._head = True
+        self._head_left = MAX_HEAD
         self._framed = False
         self._complete = False
         if self._transport is None or self._transport.is_closing():
@@ -202,7 +214,7 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail("broken")
+            self._fail("too-large" if self._head_left < 0 else "broken")
             return
         if self._complete:
             self._finish(call)
@@ -222,6 +234,9 @@ class _Connection(asyncio.Protocol):
             raise ValueError("a second answer to one call")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_left -= len(name) + len(value) + 4
+        if self._head_left < 0:
+            raise ValueError("headers too large")
         name = name.lower()
         if name in _KEPT:
             self._headers[name] = value
@@ -236,6 +251,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._complete = True
+        self._keep = self._parser.should_keep_alive()  # llhttp forgets it as soon as this returns
 
     # both
 
@@ -251,10 +267,9 @@ class _Connection(asyncio.Protocol):
     def _finish(self, call: Call) -> None:
         self._call = None
         call._connection = None
-        keep = self._parser.should_keep_alive()
         if not call.future.done():
             self._answer(call)
-        if keep:
+        if self._keep:
             self._origin._next(self)
         else:
             self.abort()
