@@ -167,6 +167,7 @@ class _Connection(asyncio.Protocol):
         "_complete",
         "_framed",
         "_head",
+        "_head_left",
         "_headers",
         "_keep",
         "_origin",
