@@ -55,8 +55,9 @@ _STANDING = """
 class LiveLedger(Protocol):
     """What the query path knows of the ledger."""
 
-    async def standing(self, person: str, organisation: str, purpose: str) -> Standing:
-        """What the ledger says now. Raises LedgerUnavailable."""
+    async def standing(self, person: str, organisation: str, purpose: str, at_least: int = 0) -> Standing:
+        """What the ledger says now; from memory only if that is not older than the sequence number `at_least`,
+        for whoever has learnt elsewhere that the ledger moved. Raises LedgerUnavailable."""
         ...
 
     async def close(self) -> None:
@@ -102,12 +103,12 @@ class SqliteLedger:
         except sqlite3.Error as error:
             raise LedgerUnavailable from error
 
-    async def standing(self, person: str, organisation: str, purpose: str) -> Standing:
+    async def standing(self, person: str, organisation: str, purpose: str, at_least: int = 0) -> Standing:
         """See LiveLedger."""
         question = (organisation, purpose)
         kept = self._kept.get(person, question)
         try:
-            if kept is not None:
+            if kept is not None and kept.seq >= at_least:
                 head = self._connection.execute("SELECT seq FROM consent_head WHERE person = ?", (person,))
                 if (head.fetchone() or (0,))[0] == kept.seq:
                     return kept
@@ -133,6 +134,7 @@ class PostgresLedger:
         self._reading: dict[str, set[object]] = {}
         self._idle: list[psycopg.AsyncConnection[TupleRow]] = []
         self._readers = asyncio.Semaphore(READERS)
+        self._fetches: set[asyncio.Task[Any]] = set()
         self._listener = asyncio.create_task(self._listen())
 
     @property
@@ -140,12 +142,12 @@ class PostgresLedger:
         """Whether a change that was committed would have been heard of by now."""
         return time.monotonic() - self._heard_at < TRUST_S
 
-    async def standing(self, person: str, organisation: str, purpose: str) -> Standing:
+    async def standing(self, person: str, organisation: str, purpose: str, at_least: int = 0) -> Standing:
         """See LiveLedger."""
         question = (organisation, purpose)
         if not self.listening:
             return await self._ask(person, question)
-        if (kept := self._kept.get(person, question)) is not None:
+        if (kept := self._kept.get(person, question)) is not None and kept.seq >= at_least:
             return kept
         ticket = object()
         self._reading.setdefault(person, set()).add(ticket)
@@ -159,9 +161,10 @@ class PostgresLedger:
 
     async def close(self) -> None:
         """See LiveLedger."""
-        self._listener.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._listener
+        tasks = (self._listener, *self._fetches)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         while self._idle:
             await self._idle.pop().close()
 
@@ -181,19 +184,32 @@ class PostgresLedger:
         self._reading.clear()
 
     async def _ask(self, person: str, question: _Question) -> Standing:
+        fetch = asyncio.create_task(self._fetch((*question, person)))
+        self._fetches.add(fetch)
+        fetch.add_done_callback(self._fetched)
+        # Not asyncio.timeout: psycopg takes seconds to give up on a silent server, and nobody should wait so long.
+        await asyncio.wait({fetch}, timeout=PATIENCE_S)
+        if not fetch.done():
+            fetch.cancel()
+            raise LedgerUnavailable
         try:
-            async with asyncio.timeout(PATIENCE_S), self._readers:
-                row = await self._fetch((*question, person))
-        except (psycopg.Error, OSError, TimeoutError) as error:
+            row = fetch.result()
+        except (psycopg.Error, OSError) as error:
             raise LedgerUnavailable from error
         return _read(row)
 
+    def _fetched(self, fetch: asyncio.Task[Any]) -> None:
+        self._fetches.discard(fetch)
+        if not fetch.cancelled():
+            fetch.exception()  # whoever asked may have gone; then nobody else looks at it
+
     async def _fetch(self, parameters: tuple[str, str, str]) -> Any:
-        while self._idle:
-            # A connection that died while idle says nothing about the database: try the next, at last a new one.
-            with contextlib.suppress(psycopg.OperationalError):
-                return await self._query(self._idle.pop(), parameters)
-        return await self._query(await self._connect(), parameters)
+        async with self._readers:
+            while self._idle:
+                # One that died while idle says nothing about the database: try the next, at last a new one.
+                with contextlib.suppress(psycopg.OperationalError):
+                    return await self._query(self._idle.pop(), parameters)
+            return await self._query(await self._connect(), parameters)
 
     async def _query(self, connection: psycopg.AsyncConnection[TupleRow], parameters: tuple[str, str, str]) -> Any:
         try:
@@ -233,7 +249,7 @@ class PostgresLedger:
                 self._moved(notice.payload)
 
 
-def connect(url: str) -> LiveLedger:
+def live_ledger(url: str) -> LiveLedger:
     """The reader for a SQLAlchemy URL; call it inside the running event loop. Raises LedgerUnavailable."""
     parsed: URL = make_url(url)
     if parsed.get_backend_name() == "sqlite":
