@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
+from collections.abc import Iterable
 from typing import NamedTuple
 
 WIDTH = 256
@@ -56,3 +58,9 @@ def width_at(level: int, n: int, size: int) -> int:
 def bundle(entries: list[bytes]) -> bytes:
     """An entry bundle: each entry with its length before it (uint16, big-endian)."""
     return b"".join([len(entry).to_bytes(2, "big") + entry for entry in entries])
+
+
+def proof_text(index: int, siblings: Iterable[bytes], note: str) -> str:
+    """A C2SP tlog-proof file: the index, the path leaf level upwards, and the checkpoint note verbatim."""
+    lines = ["c2sp.org/tlog-proof@v1", f"index {index}", *(b64encode(sibling).decode() for sibling in siblings)]
+    return "\n".join(lines) + "\n\n" + note

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be written into the log: every type of event by its name, and the value an event is.
+
+A name, once used, keeps its meaning for ever, since old entries are never rewritten: a retired name stays in
+the list. The form of an entry grows by new members with a default only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+
+class EventType(Struct, frozen=True):
+    """One type: its `name` (subject.verb) and what an entry of it says, in one sentence."""
+
+    name: str
+    sentence: str
+
+
+TYPES: tuple[EventType, ...] = (
+    EventType("log.started", "A log begins under this origin."),
+    EventType("access.intended", "A query was decided and is about to be gathered; nothing has been fetched."),
+    EventType("access.refused", "A query was refused as a whole; nothing was released."),
+    EventType("access.previewed", "A decision was asked for without data."),
+    EventType("access.disclosed", "An answer with these fields is about to be released."),
+    EventType("connector.alarm", "A source answered with something that must not be believed; it was dropped."),
+    EventType("consent.given", "A citizen agreed to a sharing."),
+    EventType("consent.refused", "A citizen was asked to agree and said no."),
+    EventType("consent.withdrawn", "A citizen took a consent back."),
+)
+
+GROUPS = ("actor", "subject", "request", "basis", "result")
+"""The groups an entry commits to, each with a salt of its own, so that one can be shown without the others."""
+
+Verdict = Literal["permit", "deny", "break_glass", ""]
+
+
+class Entry(Struct, frozen=True):
+    """One event before it is an entry.
+
+    The members up to `subjects` stand in the clear and must not be personal. `groups` maps names of GROUPS to
+    objects of strings, integers, lists and objects; they are committed to with salts, and sealed under the key of
+    `subject_key` (an opaque person; empty for none) and, for `actor`, of the organisation's staff.
+    """
+
+    id: str
+    type: str
+    at_ms: int
+    org: str
+    svc: str
+    purpose: str
+    decision: Verdict
+    policy: str
+    subjects: int
+    groups: dict[str, dict[str, Any]]
+    subject_key: str = ""
+
+
+NAMES = frozenset(kind.name for kind in TYPES)
