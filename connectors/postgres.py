@@ -202,7 +202,6 @@ class _Lane:
     def _readable(self) -> None:
         try:
             self._pg.consume_input()
-            self._progress.begun = True
             while not self._pg.is_busy():
                 result = self._pg.get_result()
                 if result is None:
@@ -226,6 +225,7 @@ class _Lane:
             return True
         if status == pq.ExecStatus.TUPLES_OK:
             if result.fname(0) != b"set_config":
+                self._progress.begun = True
                 self._results.append(result)
         elif status == pq.ExecStatus.FATAL_ERROR:
             self._failed = result.error_field(pq.DiagnosticField.SQLSTATE) or b"XX000"
