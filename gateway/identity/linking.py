@@ -168,9 +168,8 @@ def _attach(
 
 def _remember(connection: Connection, keys: PersonKeys, person_id: str, verify: Verifiers) -> None:
     table = person_verifier.c
-    known = set(
-        connection.execute(select(table.name, table.digest).where(table.person == person_id)).tuples().all()
-    )
+    rows = connection.execute(select(table.name, table.digest).where(table.person == person_id))
+    known = {(name, bytes(digest)) for name, digest in rows}
     for row in _verifier_rows(keys, person_id, verify):
         if (row["name"], row["digest"]) not in known:
             connection.execute(insert(person_verifier).values(row))

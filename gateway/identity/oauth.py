@@ -71,11 +71,10 @@ class _DisabledError(UnauthorizedClientError):  # type: ignore[misc]
 class _UnsupportedGrantError(UnsupportedGrantTypeError):  # type: ignore[misc]
     """Authlib's own repeats what came."""
 
+    description = f"expected grant_type to be {GRANT}"
+
     def __init__(self) -> None:
         super().__init__(grant_type="")
-
-    def get_error_description(self) -> str:
-        return f"expected grant_type to be {GRANT}"
 
 
 class _Client(ClientMixin):  # type: ignore[misc]

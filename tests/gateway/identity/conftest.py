@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from gateway.db import connect
 from gateway.identity.jwks import RemoteKeys
 from gateway.identity.sealing import PersonKeys, person_keys
 from gateway.keyring import create, load
@@ -17,6 +18,14 @@ from tests.gateway.identity.world import KeySite, World, key_site, make_world
 def world(tmp_path: Path, engine: Engine) -> World:
     """A registered hospital, on both stores."""
     return make_world(tmp_path, engine, remote=RemoteKeys(loopback=True))
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+    """SQLite alone, for what the two stores do not share, or do not differ in."""
+    engine = connect(sqlite_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture

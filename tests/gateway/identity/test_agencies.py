@@ -110,10 +110,10 @@ def test_a_system_that_moved_to_another_organisation_needs_a_new_token(world: Wo
         world.agencies(Still()).identify(held)
 
 
-@pytest.mark.parametrize("text", ["", "x", "\udcff.\udcff.\udcff", "a.b.c", "Bearer"])
-def test_what_is_no_token_is_invalid(world: World, text: str) -> None:
-    with pytest.raises(TokenInvalid):
-        world.agencies(Still()).identify(text)
+def test_what_is_no_token_is_invalid(world: World) -> None:
+    for text in ("", "x", "\udcff.\udcff.\udcff", "a.b.c", "Bearer"):
+        with pytest.raises(TokenInvalid):
+            world.agencies(Still()).identify(text)
 
 
 @pytest.fixture

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from joserfc.jwk import OctKey
 from sqlalchemy import Engine
 
-from gateway.db import connect, write
+from gateway.db import write
 from gateway.identity.assertions import make_assertion
 from gateway.identity.registry import (
     add_keys,
@@ -38,10 +37,8 @@ from tests.gateway.identity.world import (
 
 
 @pytest.fixture
-def engine(sqlite_url: str) -> Iterator[Engine]:
-    engine = connect(sqlite_url)
-    yield engine
-    engine.dispose()
+def engine(sqlite_engine: Engine) -> Engine:
+    return sqlite_engine
 
 
 def test_a_good_assertion_gets_a_bearer_token_of_five_minutes(world: World) -> None:

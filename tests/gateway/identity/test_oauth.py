@@ -98,40 +98,26 @@ def test_what_another_node_is_dropping_is_left_to_it(world: World) -> None:
         assert first_use(connection, SYSTEM, "j", NOW)
 
 
-@pytest.mark.parametrize(
-    "grant",
-    [
-        "password",
-        "authorization_code",
-        "refresh_token",
-        "implicit",
-        "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "é",
-    ],
-)
-def test_no_other_grant_is_served(world: World, grant: str) -> None:
-    reply = world.ask(sign(world.key, world.claims()), grant_type=grant)
-    assert (reply.status, reply.body["error"]) == (400, "unsupported_grant_type")
-    assert not grant or grant not in str(reply.body)
+def test_no_other_grant_is_served(world: World) -> None:
+    for grant in ("password", "authorization_code", "refresh_token", f"{ASSERTION_TYPE}:grant", "é", ""):
+        reply = world.ask(sign(world.key, world.claims()), grant_type=grant)
+        assert (reply.status, reply.body["error"]) == (400, "unsupported_grant_type")
+        assert reply.body["error_description"] == "expected grant_type to be client_credentials"
 
 
-@pytest.mark.parametrize(
-    ("form", "headers"),
-    [
+def test_no_other_way_of_authentication_is_taken(world: World) -> None:
+    ways: list[tuple[dict[str, str], dict[str, str]]] = [
         ({"client_id": SYSTEM}, {}),
         ({"client_id": SYSTEM, "client_secret": "s3cret-canary"}, {}),
         ({}, {"authorization": "Basic eHp6MDE6czNjcmV0LWNhbmFyeQ=="}),
         ({"client_assertion": "x.y.z"}, {}),
         ({"client_assertion": "x.y.z", "client_assertion_type": "urn:ietf:params:oauth:token-type:saml2"}, {}),
-    ],
-)
-def test_no_other_way_of_authentication_is_taken(
-    world: World, form: dict[str, str], headers: dict[str, str]
-) -> None:
-    reply = world.server.answer([("grant_type", "client_credentials"), *form.items()], headers)
-    assert slug(reply) == "assertion-malformed"
-    assert "canary" not in str(reply)
-    assert dict(reply.headers)["WWW-Authenticate"].startswith("private_key_jwt ")
+    ]
+    for form, headers in ways:
+        reply = world.server.answer([("grant_type", "client_credentials"), *form.items()], headers)
+        assert slug(reply) == "assertion-malformed"
+        assert "canary" not in str(reply)
+        assert dict(reply.headers)["WWW-Authenticate"].startswith("private_key_jwt ")
 
 
 def test_a_good_assertion_beside_a_secret_is_refused(world: World) -> None:
@@ -215,10 +201,9 @@ def test_an_issuer_over_plain_http_is_refused_at_the_start(world: World, tmp_pat
         TokenServer(plain, world.keyring, world.engine, world.remote)
 
 
-@pytest.mark.parametrize("life", [30, 300])
-def test_a_token_lives_as_long_as_is_set(world: World, tmp_path: Path, life: int) -> None:
-    settings = world.settings.model_copy(update={"access_token_lifetime_s": life})
+def test_a_token_lives_as_long_as_is_set(world: World) -> None:
+    settings = world.settings.model_copy(update={"access_token_lifetime_s": 30})
     shorter = World(settings, world.keyring, world.engine, world.clock, world.key)
     reply = shorter.ask(sign(world.key, world.claims()))
-    assert reply.body["expires_in"] == life
-    assert world.verifier().verify(reply.body["access_token"], NOW).expires_at == NOW + life
+    assert reply.body["expires_in"] == 30
+    assert world.verifier().verify(reply.body["access_token"], NOW).expires_at == NOW + 30

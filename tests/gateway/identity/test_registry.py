@@ -53,16 +53,16 @@ def test_two_keys_overlap_while_a_system_rotates(world: World) -> None:
         assert pasted_keys(connection, SYSTEM) == {}
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 201, "a\nb"])
-def test_a_name_is_printable_and_short(world: World, name: str) -> None:
-    with write(world.engine) as connection, pytest.raises(RegistryFault, match="name"):
-        register_organisation(connection, COUNCIL, name, now=NOW)
+def test_a_name_is_printable_and_short(world: World) -> None:
+    for name in ("", " ", "x" * 201, "a\nb"):
+        with write(world.engine) as connection, pytest.raises(RegistryFault, match="name"):
+            register_organisation(connection, COUNCIL, name, now=NOW)
 
 
-@pytest.mark.parametrize("organisation", ["", "E06999901", "uk/council", "uk/council/../x", "uk/Council/E0"])
-def test_an_organisation_id_has_its_form(world: World, organisation: str) -> None:
-    with write(world.engine) as connection, pytest.raises(RegistryFault, match="uk/<sector>"):
-        register_organisation(connection, organisation, "Name", now=NOW)
+def test_an_organisation_id_has_its_form(world: World) -> None:
+    for organisation in ("", "E06999901", "uk/council", "uk/council/../x", "uk/Council/E0", "uk/a/b c"):
+        with write(world.engine) as connection, pytest.raises(RegistryFault, match="uk/<sector>"):
+            register_organisation(connection, organisation, "Name", now=NOW)
 
 
 def _register(world: World, system: str = "new", organisation: str = ORGANISATION, **keys: Any) -> None:
@@ -70,10 +70,10 @@ def _register(world: World, system: str = "new", organisation: str = ORGANISATIO
         register_system(connection, system, organisation, "New", now=NOW, **keys)
 
 
-@pytest.mark.parametrize("system", ["", "New", "a b", "-a", "a" * 81, "a--b"])
-def test_a_system_id_has_its_form(world: World, system: str) -> None:
-    with pytest.raises(RegistryFault, match="system id"):
-        _register(world, system, jwks=public(signing_key()))
+def test_a_system_id_has_its_form(world: World) -> None:
+    for system in ("", "New", "a b", "-a", "a" * 81, "a--b"):
+        with pytest.raises(RegistryFault, match="system id"):
+            _register(world, system, jwks=public(signing_key()))
 
 
 def test_a_system_has_exactly_one_source_of_keys(world: World) -> None:

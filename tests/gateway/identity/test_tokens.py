@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from joserfc.jwk import ECKey, OctKey
 from sqlalchemy import Engine
 
-from gateway.db import connect
 from gateway.errors import TokenExpired, TokenInvalid
 from gateway.identity.jws import take_apart
 from gateway.identity.tokens import TokenVerifier, issue, public_jwks
@@ -35,10 +33,8 @@ EXTERNAL = "https://login.example/realms/health"
 
 
 @pytest.fixture
-def engine(sqlite_url: str) -> Iterator[Engine]:
-    engine = connect(sqlite_url)
-    yield engine
-    engine.dispose()
+def engine(sqlite_engine: Engine) -> Engine:
+    return sqlite_engine
 
 
 def claims(**changed: Any) -> dict[str, Any]:
