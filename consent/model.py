@@ -112,7 +112,7 @@ class Scope(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
 
     def has(self, field: str, source: str) -> bool:
         """Whether this field from this source lies inside."""
-        return (not self.fields or field in self.fields) and (not self.sources or source in self.sources)
+        return _has(self.fields, field) and _has(self.sources, source)
 
     def covers(self, other: Scope) -> bool:
         """Whether all of `other` lies inside."""
@@ -125,6 +125,10 @@ class Scope(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     def finer(self, other: Scope) -> bool:
         """Whether this one picks out fields or sources where `other` speaks of all of them."""
         return bool(self.fields and not other.fields) or bool(self.sources and not other.sources)
+
+
+def _has(names: tuple[str, ...], name: str) -> bool:
+    return not names or name in names
 
 
 def _covers(outer: tuple[str, ...], inner: tuple[str, ...]) -> bool:
@@ -160,7 +164,9 @@ class CategoryStanding(Struct, frozen=True, omit_defaults=True, forbid_unknown_f
 
     def says(self, field: str, source: str) -> bool:
         """Whether this statement speaks of this field from this source."""
-        return self.scope.has(field, source) and not any(hole.has(field, source) for hole in self.holes)
+        if not _has(self.fields, field) or not _has(self.sources, source):
+            return False
+        return not self.holes or not any(hole.has(field, source) for hole in self.holes)
 
 
 class Standing(Struct, frozen=True):

@@ -162,7 +162,11 @@ def held(standing: Standing, category: str, source: str, now: int, agreement: st
         for statement in standing.by_category.get(category, ())
         if statement.state is not State.GIVEN or agreement in ("", statement.agreement)
     ]
-    names = {field for field, _ in _pieces(Scope((), (source,)), statements)}
+    names = {_OTHER}
+    for statement in statements:
+        names.update(statement.fields)
+        for hole in statement.holes:
+            names.update(hole.fields)
     given = {name for name in names if word(statements, name, source, now) is State.GIVEN}
     if not given:
         return _not_held(statements, names, source)
