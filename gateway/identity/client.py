@@ -3,35 +3,49 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import aiohttp
-from joserfc.jwk import import_key
+from joserfc.errors import JoseError
+from joserfc.jwk import JWKRegistry
 
 from gateway.errors import Unauthenticated, Unavailable
 from gateway.identity.assertions import make_assertion
+from gateway.identity.keys import KeysRefused
+from gateway.identity.metadata import GRANT, token_url
 from gateway.model import User
 
 _JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 async def ask_token(issuer: str, system: str, private_jwk: str, *, user: str = "", role: str = "") -> str:
-    """An access token for `system`, for whose key `private_jwk` is the private JWK; with `user`, one that names the
-    person at the agency. Raises Unauthenticated with what the endpoint said, Unavailable when it does not answer."""
+    """An access token for `system` (profile fapi), whose private key in JWK form (RFC 7517) is `private_jwk`; with
+    `user`, one that names the person at the agency. Raises KeysRefused, Unauthenticated with what the endpoint
+    said, Unavailable when it does not answer."""
+    try:
+        key = JWKRegistry.import_key(json.loads(private_jwk))
+    except (JoseError, ValueError, TypeError):
+        raise KeysRefused("the key file does not hold a key in JWK form (RFC 7517)") from None
+    if not key.is_private or key.key_type == "oct":
+        raise KeysRefused("the key file must hold the system's private key")
     who = User(user, role, assured=True) if user else None
-    assertion = make_assertion(import_key(private_jwk), system, issuer, int(time.time()), who)
     form = {
-        "grant_type": "client_credentials",
+        "grant_type": GRANT,
         "client_assertion_type": _JWT_BEARER,
-        "client_assertion": assertion,
+        "client_assertion": make_assertion(key, system, issuer, int(time.time()), who),
     }
     try:
-        async with aiohttp.ClientSession() as http, http.post(f"{issuer}/oauth2/token", data=form) as reply:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as http,
+            http.post(token_url(issuer), data=form) as reply,
+        ):
             body = await reply.json(content_type=None)
-    except (aiohttp.ClientError, ValueError) as error:
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise Unavailable(
             f"No gateway answers at {issuer}: start it with `commons serve` or `make demo`."
         ) from error
     if reply.status != 200:
-        raise Unauthenticated(str(body.get("error_description", body.get("error", ""))))
+        raise Unauthenticated(str(body.get("error_description", body.get("error", body.get("title", "")))))
     return str(body["access_token"])
