@@ -1,2 +1,154 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Joined last."""
+"""`create_app`: the only place where concrete parts are chosen and joined.
+
+The parts live as long as the server: `lifespan` makes them inside the running event loop and closes them in
+reverse. Until they stand, and if they cannot, nothing is answered but `/health/live`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+import importlib.resources
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from sqlalchemy import Engine
+from starlette.types import Receive, Scope, Send
+
+from connectors import registry as connected
+from consent.live import live_ledger
+from gateway import db, keyring, migrate
+from gateway.audit.log import Log
+from gateway.consents import log_missing
+from gateway.identity.agencies import Agencies
+from gateway.identity.jwks import RemoteKeys, is_loopback
+from gateway.identity.oauth import TokenServer
+from gateway.identity.people import People
+from gateway.identity.sealing import person_keys
+from gateway.identity.tokens import TokenVerifier
+from gateway.items import Itemiser
+from gateway.pipeline import Commons
+from gateway.policy import vocabulary as law
+from gateway.policy.embedded import EmbeddedJudge
+from gateway.policy.memo import Memo
+from gateway.settings import Settings
+from gateway.web import agencies, log, oauth, openapi, problems
+from gateway.web.record_queries import ASK, PREVIEW, RecordQueries
+from gateway.web.wire import Limits
+
+DESCRIPTION = (
+    "Ask one question about one citizen and get one answer from many systems. Every answer says what came, what "
+    "did not and why; each has a receipt that proves it stands in the access log."
+)
+
+
+class Gateway(FastAPI):
+    """The FastAPI application, with the query path served by a plain ASGI callable in front of its router."""
+
+    queries: RecordQueries | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if self.queries is not None and scope["type"] == "http" and scope["path"] in (ASK, PREVIEW):
+            await self.queries(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Gateway:
+    """The gateway for `settings`; without them, those of the environment (so uvicorn can call it)."""
+    chosen = settings or Settings()  # type: ignore[call-arg]  # the environment supplies what has no default
+    app = Gateway(
+        title="Commons gateway",
+        version=importlib.metadata.version("commons-gateway"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        lifespan=functools.partial(_lifespan, settings=chosen),
+    )
+    problems.install(app, chosen.public_url)
+    openapi.install(app, chosen.public_url)
+
+    @app.get("/health/live", tags=["health"], summary="The process answers")
+    async def live() -> dict[str, str]:
+        return {"status": "live"}
+
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Gateway, settings: Settings) -> AsyncIterator[None]:
+    async with contextlib.AsyncExitStack() as stack:
+        await _join(app, settings, stack)
+        yield
+        app.queries = None
+
+
+async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitStack) -> None:
+    """Make the parts, register how each is closed, and bind the routes to them."""
+    url = settings.public_url
+    keys = keyring.load(settings.keys)
+    engine = db.connect(settings.url)
+    stack.callback(engine.dispose)
+    migrate.require_head(engine)
+    changes = db.watch(settings.url)
+    stack.push_async_callback(changes.close)
+
+    vocabulary = law.load(settings.policies_dir)
+    judge = Memo(EmbeddedJudge(vocabulary.folder))
+    fields = {code: vocabulary.fields(code) for code in vocabulary.categories}
+    packed = Path(str(importlib.resources.files("connectors")))
+    manifests = settings.manifests_dir or packed / "manifests"
+    registry = connected.load(manifests, manifests.with_name("mappings"), fields, settings.secrets)
+    stack.push_async_callback(registry.close)
+
+    access_log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+    await access_log.start()
+    stack.push_async_callback(access_log.close)
+    await log_missing(engine, access_log)
+    ledger = live_ledger(settings.url)
+    stack.push_async_callback(ledger.close)
+    people = People(engine, person_keys(keys), changes)
+    stack.callback(people.close)
+
+    remote = RemoteKeys(loopback=is_loopback(urlsplit(url).hostname or ""))
+    verifier = TokenVerifier(
+        keys.token, audience=url, trusted=settings.trusted_issuers, remote=remote, skew_s=settings.clock_skew_s
+    )
+    known = Agencies(engine, changes, verifier, own_issuer=url)
+    commons = Commons(people, ledger, judge, vocabulary, registry, access_log, Itemiser(keys.pairwise, vocabulary))
+    limits = Limits(
+        purposes=frozenset(vocabulary.purposes),
+        fields=fields,
+        sources=frozenset(registry.sources()),
+        default_deadline_ms=settings.default_deadline_ms,
+        max_deadline_ms=settings.max_deadline_ms,
+        synthetic_only=settings.synthetic_only,
+    )
+    app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
+    app.include_router(agencies.router(access_log, known, vocabulary, registry))
+    app.include_router(log.router(access_log, settings.log_monitor_token))
+    _ready(app, engine, access_log)
+    app.openapi_schema = None
+    app.queries = RecordQueries(
+        commons,
+        known,
+        limits,
+        public_url=url,
+        max_body=settings.max_body_bytes,
+        max_in_flight=settings.max_in_flight,
+    )
+
+
+def _ready(app: Gateway, engine: Engine, access_log: Log) -> None:
+    @app.get("/health/ready", tags=["health"], summary="Database and log answer; else 503")
+    def ready() -> JSONResponse:
+        with db.read(engine) as connection:
+            connection.exec_driver_sql("SELECT 1")
+        return JSONResponse({"status": "ready", "log_size": access_log.size})

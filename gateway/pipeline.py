@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 import uuid_utils
+from msgspec import Struct, structs
+
+from connectors.base import Envelope, Read
 from connectors.gather import gather as gather_all
 from connectors.registry import Registry
 from consent.errors import LedgerUnavailable
 from consent.live import LiveLedger
 from consent.model import Standing
-from msgspec import Struct, structs
-
-from connectors.base import Envelope, Read
 from gateway import evidence
 from gateway.audit.log import Claim, Claimed, Committed, Guard, Log, Moved
 from gateway.completeness import Part, compared, refusal_rows, table
@@ -108,7 +108,7 @@ async def answer(commons: Commons, caller: Caller, query: Query, request: Reques
         return preview(commons, asked, decision, witnessed)
     envelopes = await gather(commons, asked, decision)
     watch.lap("gather")
-    parts = minimise(commons, asked, decision, envelopes)
+    parts = minimise(commons, asked, standing, decision, envelopes)
     watch.lap("minimise")
     reply = await seal(commons, asked, standing, decision, envelopes, parts, witnessed)
     watch.lap("seal")
@@ -126,8 +126,8 @@ def ask(commons: Commons, caller: Caller, query: Query, request: Request, person
     for category in query.categories:
         for source in commons.registry.serving(category.code) or ("",):
             if ("*" in query.include or source in query.include) and source not in query.exclude:
-                fields = category.fields or tuple(sorted(commons.vocabulary.fields(category.code)))
-                pairs.append(Pair(len(pairs), source, category.code, fields, category.need, category.since))
+                pair = Pair(len(pairs), source, category.code, category.fields, category.need, category.since)
+                pairs.append(pair)
     at_ms = time.time_ns() // 1_000_000
     return Asked(_new_id(), at_ms, request.id, caller, query, person, tuple(pairs))
 
@@ -207,14 +207,16 @@ async def gather(commons: Commons, asked: Asked, decision: Decision) -> list[Env
     return envelopes
 
 
-def minimise(commons: Commons, asked: Asked, decision: Decision, envelopes: Sequence[Envelope]) -> list[Part]:
+def minimise(
+    commons: Commons, asked: Asked, standing: Standing, decision: Decision, envelopes: Sequence[Envelope]
+) -> list[Part]:
     """Stage 7. Only permitted fields, by allow-list; a source whose records cannot be filtered is dropped."""
     landed = {(envelope.source, envelope.category): envelope for envelope in envelopes}
     parts: list[Part] = []
     count = 0
     for pair, verdict in zip(asked.pairs, decision.verdicts, strict=True):
         envelope = landed.get((pair.source, pair.category)) if verdict.allow else None
-        part = commons.itemiser.part(asked, pair, verdict, envelope, count)
+        part = commons.itemiser.part(asked, standing, pair, verdict, envelope, count)
         count += len(part.items)
         parts.append(part)
     return compared(parts, commons.vocabulary.singular)
@@ -267,7 +269,7 @@ async def seal(
             refusal_id = _new_id()
             await commons.log.append(evidence.refusal(asked, refusal_id, decision, standing.seq))
             raise _refused(commons, asked, decision, refusal_id)
-        parts = minimise(commons, asked, decision, envelopes)
+        parts = minimise(commons, asked, standing, decision, envelopes)
     raise ConsentStoreUnavailable("Consent was changing while the answer was made.")
 
 

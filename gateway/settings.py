@@ -14,11 +14,11 @@ from pydantic import AfterValidator, Field, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-def _no_trailing_slash(url: HttpUrl) -> str:
-    return str(url).rstrip("/")
+def _base_url(url: str) -> str:
+    return str(HttpUrl(url)).rstrip("/")
 
 
-BaseUrl = Annotated[HttpUrl, AfterValidator(_no_trailing_slash)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 
 class Settings(BaseSettings):
@@ -118,3 +118,8 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """SQLAlchemy URL of the database of record."""
         return self.database_url or f"sqlite:///{self.data_dir / 'commons.db'}"
+
+
+def load(data_dir: Path) -> Settings:
+    """The settings of the gateway whose folder is `data_dir`: the environment, then `data_dir/commons.env`."""
+    return Settings(data_dir=data_dir, _env_file=data_dir / "commons.env")  # type: ignore[call-arg]

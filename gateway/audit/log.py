@@ -274,12 +274,12 @@ class Log:
             groups |= leaf.unpack(sealing.open_(key, self._signer.origin, id, row.part, bytes(row.sealed)))
         return groups
 
-    def proof(self, index: int) -> Proof:
-        """That leaf `index` is in the log, under the newest checkpoint."""
+    def proof(self, stored: StoredEntry) -> Proof:
+        """That an entry is in the log, under the newest checkpoint."""
         note = self.checkpoint()
         size = open_note(note, self._signer.origin, self._signer.public).size
-        path = tuple(merkle.inclusion(index, size, self._reader.subtree))
-        return Proof(index, path, note, tiles.proof_text(index, path, note))
+        path = tuple(merkle.inclusion(stored.index, size, self._reader.subtree))
+        return Proof(stored.index, path, note, tiles.proof_text(stored.entry, stored.index, path, note))
 
 
 def _outcome(sequencer: Sequencer, items: list[Item]) -> list[Result] | None:

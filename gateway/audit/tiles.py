@@ -60,7 +60,8 @@ def bundle(entries: list[bytes]) -> bytes:
     return b"".join([len(entry).to_bytes(2, "big") + entry for entry in entries])
 
 
-def proof_text(index: int, siblings: Iterable[bytes], note: str) -> str:
-    """A C2SP tlog-proof file: the index, the path leaf level upwards, and the checkpoint note verbatim."""
-    lines = ["c2sp.org/tlog-proof@v1", f"index {index}", *(b64encode(sibling).decode() for sibling in siblings)]
+def proof_text(entry: bytes, index: int, siblings: Iterable[bytes], note: str) -> str:
+    """A C2SP tlog-proof file: the entry as `extra`, its index, the path leaf level upwards, the signed note."""
+    lines = ["c2sp.org/tlog-proof@v1", f"extra {b64encode(entry).decode()}", f"index {index}"]
+    lines += [b64encode(sibling).decode() for sibling in siblings]
     return "\n".join(lines) + "\n\n" + note

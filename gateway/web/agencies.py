@@ -11,10 +11,10 @@ import base64
 from typing import Annotated, Any
 
 import msgspec
-from connectors.registry import Registry
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import PlainTextResponse, Response
 
+from connectors.registry import Registry
 from gateway.audit.log import Log, StoredEntry
 from gateway.errors import CommonsError, NotFound, TokenMissing
 from gateway.evidence import Basis, Judged
@@ -45,11 +45,11 @@ def router(log: Log, agencies: Agencies, vocabulary: Vocabulary, registry: Regis
         groups = log.open_groups(entry.id)
         if "basis" not in groups or "request" not in groups:
             raise NotFound
-        basis = msgspec.convert(groups["basis"], Basis)
+        basis = msgspec.json.decode(groups["basis"].content, type=Basis)
         shown = [verdict for verdict in basis.verdicts if verdict.disclosure != "silent"]
         return {
             "id": f"dec_{entry.id}",
-            "query": f"rq_{groups['request']['query']}",
+            "query": f"rq_{groups['request'].value['query']}",
             "at_ms": entry.at_ms,
             "purpose": entry.purpose,
             "agreement": basis.agreement,
@@ -69,7 +69,7 @@ def router(log: Log, agencies: Agencies, vocabulary: Vocabulary, registry: Regis
         id: str, who: Annotated[Caller, Depends(caller)], accept: Annotated[str, Header()] = ""
     ) -> Response:
         entry = theirs(id, "rc_", who)
-        proof = log.proof(entry.index)
+        proof = log.proof(entry)
         if accept.startswith("text/plain"):
             return PlainTextResponse(proof.text, headers={"cache-control": "no-store"})
         body = {

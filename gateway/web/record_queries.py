@@ -90,7 +90,7 @@ class RecordQueries:
         token = sent.get(b"authorization", b"")
         if token[:7].lower() != b"bearer ":
             raise TokenMissing
-        caller = self._agencies.identify(token[7:].decode("latin-1"))
+        caller = await self._agencies.identify_apart(token[7:].decode("latin-1"))
         watch.lap("identify")
         body = await self._body(receive, sent)
         preview = scope["path"] == PREVIEW

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A citizen's decision, recorded and logged: first the ledger, then the log, then the acknowledgement.
+
+The event's id is also the id of its log entry, so that whatever a crash leaves between the two is found and
+logged later (`log_missing`), and logging twice is logging once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import time
+from collections.abc import Sequence
+
+import uuid_utils
+from sqlalchemy import Engine, select
+
+from consent import ledger
+from consent.chain import event_of
+from consent.model import Channel, Event, Kind, Provision
+from consent.tables import consent_event
+from gateway import db, keyring
+from gateway.audit.events import Entry
+from gateway.audit.log import Log
+from gateway.audit.tables import entry as log_entry
+from gateway.errors import Malformed, NotFound
+from gateway.identity.sealing import PersonKeys, person_keys
+from gateway.identity.tables import person_identifier
+from gateway.model import Identifier
+from gateway.policy import vocabulary
+from gateway.policy.vocabulary import Agreement
+from gateway.settings import Settings
+
+DAY_S = 86_400
+
+
+def event(
+    kind: Kind, person: str, agreement: Agreement, categories: Sequence[str], *, actor: str, channel: Channel,
+    now: int, lifetime_s: int = 0, predecessor: str = "",
+) -> Event:  # fmt: skip
+    """One decision about an agreement's single recipient and purpose. Raises Malformed when a category is not in
+    the agreement: a citizen is never asked for more than it could use."""
+    held = {category for term in agreement.terms for category in term.categories}
+    if not categories or not set(categories) <= held:
+        raise Malformed("Name one or more categories that the agreement holds.")
+    given = kind is Kind.GIVEN
+    return Event(
+        id=str(uuid_utils.uuid7()),
+        kind=kind,
+        person=person,
+        organisation=agreement.recipients[0],
+        purpose=agreement.purposes[0],
+        agreement=agreement.id,
+        provision=Provision(categories=tuple(categories)),
+        at=now,
+        actor=actor,
+        channel=channel,
+        expires_at=now + lifetime_s if given else 0,
+        notice_hash=hashlib.sha256(notice(agreement, categories).encode()).hexdigest() if given else "",
+        language="en" if given else "",
+        predecessor=predecessor,
+    )
+
+
+def notice(agreement: Agreement, categories: Sequence[str]) -> str:
+    """The words read to the citizen, whose hash stands in the event."""
+    return f"{agreement.title}. {agreement.summary} About: {', '.join(sorted(categories))}."
+
+
+async def record(engine: Engine, log: Log, decided: Event) -> int:
+    """Write one decision and log it; gives the person's consent sequence number. Acknowledged when it returns:
+    from then on no release under what was withdrawn starts. Raises consent.errors.EventRefused,
+    DatabaseUnavailable, AuditUnavailable (then the decision stands, and is logged at the next start)."""
+    with db.write(engine) as connection:
+        recorded = ledger.record(connection, decided)
+    await log.append(_entry(decided, recorded.hash))
+    return recorded.seq
+
+
+async def log_missing(engine: Engine, log: Log) -> int:
+    """Log every decision that a crash kept out of the log; gives how many."""
+    with db.read(engine) as connection:
+        rows = connection.execute(
+            select(consent_event.c.link, consent_event.c.hash)
+            .outerjoin(log_entry, log_entry.c.id == consent_event.c.id)
+            .where(log_entry.c.id.is_(None))
+        ).all()
+    for link, hash_ in rows:
+        await log.append(_entry(event_of(bytes(link)), bytes(hash_).hex()))
+    return len(rows)
+
+
+async def assist(
+    settings: Settings, kind: Kind, citizen: Identifier, agreement: str, categories: Sequence[str], *,
+    actor: str, channel: Channel, days: int,
+) -> int:  # fmt: skip
+    """Record a decision for a citizen whom staff assist, from outside a running gateway. Raises NotFound for an
+    unknown citizen or agreement, and as `record`."""
+    terms = vocabulary.load(settings.policies_dir).agreements.get(agreement)
+    if terms is None:
+        raise NotFound("There is no agreement of that id.")
+    keys = keyring.load(settings.keys)
+    engine = db.connect(settings.url)
+    log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+    try:
+        await log.start()
+        person = _find(engine, person_keys(keys), citizen)
+        now = int(time.time())
+        lifetime_s = days * DAY_S
+        decided = event(
+            kind, person, terms, categories, actor=actor, channel=channel, now=now, lifetime_s=lifetime_s
+        )
+        return await record(engine, log, decided)
+    finally:
+        await log.close()
+        engine.dispose()
+
+
+def told(settings: Settings, citizen: Identifier) -> list[str]:
+    """What a citizen decided, a line each, and at the end whether their chain holds. Raises NotFound."""
+    engine = db.connect(settings.url)
+    try:
+        person = _find(engine, person_keys(keyring.load(settings.keys)), citizen)
+        with db.read(engine) as connection:
+            events, chain = ledger.history(connection, person), ledger.verify_chain(connection, person)
+    finally:
+        engine.dispose()
+    lines = [
+        f"{datetime.datetime.fromtimestamp(one.at, datetime.UTC):%Y-%m-%d %H:%M} {one.kind:9} {one.agreement} "
+        f"{', '.join(one.provision.categories)}"
+        for one in events
+    ]
+    return [*lines, f"The chain of {len(events)} decisions: {type(chain).__name__.lower()}."]
+
+
+def _find(engine: Engine, keys: PersonKeys, citizen: Identifier) -> str:
+    wanted = person_identifier.c.blind_index == keys.blind_index(citizen)
+    with db.read(engine) as connection:
+        found = connection.execute(select(person_identifier.c.person).where(wanted)).scalar()
+    if found is None:
+        raise NotFound("Nobody here has that identifier.")
+    return str(found)
+
+
+def _entry(decided: Event, hash_: str) -> Entry:
+    return Entry(
+        id=decided.id,
+        type=f"consent.{decided.kind}",
+        at_ms=int(time.time() * 1000),
+        org=decided.organisation,
+        svc="consent",
+        purpose=decided.purpose,
+        decision="",
+        policy="",
+        subjects=1,
+        groups={
+            "actor": {"id": decided.actor, "channel": decided.channel},
+            "subject": {"person": decided.person},
+            "basis": {"agreement": decided.agreement, "event_hash": hash_, "notice_hash": decided.notice_hash},
+            "result": {"categories": list(decided.provision.categories)},
+        },
+        subject_key=decided.person,
+    )

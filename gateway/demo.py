@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`commons demo`: everything set up and running on one machine, and a short story told over the real API.
+
+A hospital plans a discharge; something is withheld for want of consent; the citizen consents and the same
+question brings it; the citizen withdraws and it is withheld at once; the log proves all of it. Each step is
+checked, and the exit status says whether all of them came out right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from sqlalchemy import Engine
+
+from connectors.sandbox.launch import Twins, launch
+from connectors.sandbox.stories import Story
+from consent.errors import EventRefused
+from consent.model import Channel, Kind
+from gateway import consents, db, keyring, sandbox
+from gateway.audit import verify
+from gateway.audit.checkpoint import vkey
+from gateway.audit.log import Log
+from gateway.identity.client import ask_token
+from gateway.policy import vocabulary as law
+from gateway.settings import Settings
+
+SYSTEM = "xzz01-discharge"
+AGREEMENT = "dsa-2026-014"
+WORKER = ("u-0042", "discharge-coordinator")
+ASKED_OF_CHARITY = ("support.plan", "support.befriending")
+_STYLES = {"returned": "green", "empty": "dim", "withheld": "yellow", "redacted": "yellow"}
+
+
+@dataclass(slots=True)
+class Stage:
+    """Where the story is told: what was checked, and how it came out."""
+
+    console: Console
+    wrong: list[str] = field(default_factory=list)
+
+    def check(self, right: bool, sentence: str) -> None:
+        """Say whether something came out right."""
+        self.console.print(
+            f"   [{'green' if right else 'red'}]{'✓' if right else '✗'}[/] {sentence}", highlight=False
+        )
+        if not right:
+            self.wrong.append(sentence)
+
+
+async def play(data_dir: Path, *, port: int, people: int, stay: bool, console: Console) -> int:
+    """Set up, tell the story, and stay up until Ctrl-C unless `stay` is false. Gives the exit status."""
+    started = time.monotonic()
+    console.print("[bold]The data-sharing commons gateway[/] – synthetic people only\n", highlight=False)
+    settings = sandbox.prepare(data_dir, port=port)
+    with progress(console) as bar:
+        settle = bar.add_task("The synthetic town", total=people)
+        await asyncio.to_thread(
+            sandbox.settle, settings, people=people, seed=1,
+            progress=lambda done, total: bar.update(settle, completed=done, total=total),
+        )  # fmt: skip
+        bar.update(settle, completed=people)
+        twins_bar = bar.add_task("Three source systems", total=1)
+        twins = await asyncio.to_thread(launch, data_dir / "town")
+        bar.update(twins_bar, completed=1)
+        with twins:
+            twins.write_secrets(settings.secrets)
+            gateway_bar = bar.add_task("The gateway", total=1)
+            async with _gateway(data_dir, port, settings):
+                bar.update(gateway_bar, completed=1)
+                bar.stop()
+                console.print(f"   ready after {time.monotonic() - started:.1f} s\n", highlight=False)
+                stage = Stage(console)
+                await _story(stage, settings)
+                _addresses(console, settings, twins)
+                if stay:
+                    await _until_interrupted(console)
+    console.print(f"\n{'Every step came out right.' if not stage.wrong else 'Some steps went wrong.'}")
+    return 1 if stage.wrong else 0
+
+
+async def _story(stage: Stage, settings: Settings) -> None:
+    told = sandbox.story("consent-not-given")
+    engine = db.connect(settings.url)
+    log = Log(engine, keyring.load(settings.keys), settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+    await log.start()
+    try:
+        async with aiohttp.ClientSession(base_url=settings.public_url) as http:
+            await _scenes(stage, settings, told, _Citizen(settings, engine, log, told), http)
+    finally:
+        await log.close()
+        engine.dispose()
+
+
+async def _scenes(
+    stage: Stage, settings: Settings, told: Story, citizen: _Citizen, http: aiohttp.ClientSession
+) -> None:
+    key = (settings.data_dir / "clients" / f"{SYSTEM}.jwk").read_text()
+    token = await ask_token(settings.public_url, SYSTEM, key, user=WORKER[0], role=WORKER[1])
+    say = stage.console.rule
+    await citizen.begin()
+
+    say("[bold]1. A discharge coordinator asks for one patient's joined-up record", align="left")
+    first, receipt_1 = await _ask(stage, http, token, told)
+    stage.check(_states(first, *ASKED_OF_CHARITY) == {"withheld"}, "the charity's records are withheld: no consent")
+    stage.check(
+        _states(first, "health.medications", "housing.tenancy") == {"returned"}, "the GP and the council answered"
+    )
+
+    say("[bold]2. The citizen consents", align="left")
+    seq = await citizen.decide(Kind.GIVEN)
+    stage.check(seq > 0, f"recorded in the ledger as event {seq} of this citizen, and in the log")
+
+    say("[bold]3. The same question again", align="left")
+    second, receipt_2 = await _ask(stage, http, token, told)
+    stage.check(_states(second, *ASKED_OF_CHARITY) == {"returned"}, "now the charity's records come too")
+
+    say("[bold]4. The citizen withdraws", align="left")
+    await citizen.decide(Kind.WITHDRAWN)
+    third, receipt_3 = await _ask(stage, http, token, told)
+    stage.check(_states(third, *ASKED_OF_CHARITY) == {"withheld"}, "withheld at once, in the very next answer")
+    reasons = {row.get("reason") for row in _rows(third) if row["category"] in ASKED_OF_CHARITY}
+    stage.check(reasons == {"consent-withdrawn"}, "and the answer says why: consent-withdrawn")
+
+    say("[bold]5. The log proves it", align="left")
+    key_text = vkey(settings.log_origin, keyring.load(settings.keys).log.public_key())
+    for receipt in (receipt_1, receipt_2, receipt_3):
+        async with http.get(receipt, headers={"Authorization": f"Bearer {token}", "Accept": "text/plain"}) as reply:
+            proof = await reply.text()
+        stage.check(verify.proof(proof, key_text).ok, "an answer's receipt is proven to stand in the log")
+    report = await asyncio.to_thread(
+        verify.log, f"{settings.public_url}/log", key_text, token=settings.log_monitor_token or ""
+    )
+    stage.check(report.ok, f"the whole log verifies: {report.size} entries, read over HTTP by stand-alone code")
+
+
+class _Citizen:
+    """The citizen of the story, whose decisions are recorded by staff who assist."""
+
+    def __init__(self, settings: Settings, engine: Engine, log: Log, told: Story) -> None:
+        self._engine, self._log = engine, log
+        self._agreement = law.load(settings.policies_dir).agreements[AGREEMENT]
+        self._person = sandbox.person_id(engine, settings, told)
+
+    async def decide(self, kind: Kind) -> int:
+        """Record one decision about what the charity holds; gives its sequence number."""
+        decided = consents.event(
+            kind, self._person, self._agreement, ASKED_OF_CHARITY,
+            actor=self._person, channel=Channel.IN_PERSON, now=int(time.time()), lifetime_s=180 * consents.DAY_S,
+        )  # fmt: skip
+        return await consents.record(self._engine, self._log, decided)
+
+    async def begin(self) -> None:
+        """If a story was cut short after the consent, take it back first."""
+        with contextlib.suppress(EventRefused):
+            await self.decide(Kind.WITHDRAWN)
+
+
+async def _ask(stage: Stage, http: aiohttp.ClientSession, token: str, told: Story) -> tuple[dict[str, Any], str]:
+    """Ask the story's question, show the completeness table; gives the answer and the address of its receipt."""
+    body = {
+        "subject": {"identifier": {"system": told.subject, "value": told.identifiers[told.subject]}},
+        "purpose": told.ask.purpose,
+        "legal_basis": {"agreement": AGREEMENT},
+        "case": {"reason": "Planning your support after leaving hospital", "reference": "ward-7-0042"},
+        "categories": [
+            {"code": code, "need": "optional" if code in ASKED_OF_CHARITY else "required"}
+            for code in told.ask.categories
+        ],
+    }
+    headers = {"Authorization": f"Bearer {token}", "X-Request-ID": str(uuid.uuid4())}
+    async with http.post("/v1/record-queries", json=body, headers=headers) as reply:
+        answer: dict[str, Any] = await reply.json(content_type=None)
+        stage.check(
+            reply.status == 200, f"answered with status {reply.status}, {reply.headers.get('Server-Timing', '')}"
+        )
+    _show(stage.console, answer)
+    return answer, answer.get("receipt", {}).get("href", "/")
+
+
+def _show(console: Console, answer: dict[str, Any]) -> None:
+    table = Table("category", "source", "state", "items", "why", box=None, padding=(0, 2, 0, 3))
+    for row in _rows(answer):
+        style = _STYLES.get(row["state"], "red")
+        state = f"[{style}]{row['state']}[/]"
+        table.add_row(row["category"], row["source"], state, str(row.get("items", 0)), row.get("reason", ""))
+    console.print(table)
+
+
+def _rows(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = answer.get("completeness", {}).get("summary", [])
+    return rows
+
+
+def _states(answer: dict[str, Any], *categories: str) -> set[str]:
+    return {row["state"] for row in _rows(answer) if row["category"] in categories}
+
+
+@contextlib.asynccontextmanager
+async def _gateway(data_dir: Path, port: int, settings: Settings) -> AsyncIterator[None]:
+    """The gateway as a process of its own, ready to answer."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway.cli", "serve", "--data", str(data_dir), "--port", str(port),
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        await _ready(settings.public_url, process)
+        yield
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _ready(address: str, process: asyncio.subprocess.Process) -> None:
+    async with aiohttp.ClientSession() as http:
+        for _ in range(600):
+            if process.returncode is not None:
+                raise RuntimeError("the gateway did not start; its own words are above")
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.get(f"{address}/health/ready") as reply:
+                    if reply.status == 200:
+                        return
+            await asyncio.sleep(0.1)
+    raise RuntimeError("the gateway did not become ready within a minute")
+
+
+@contextlib.contextmanager
+def progress(console: Console) -> Iterator[Progress]:
+    """A bar for each thing that is being set up."""
+    columns = (TextColumn("   {task.description:24}"), BarColumn(30), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+        yield bar
+
+
+def _addresses(console: Console, settings: Settings, twins: Twins) -> None:
+    url, data = settings.public_url, settings.data_dir
+    console.rule("[bold]Yours to try", align="left")
+    lines = [
+        f"API, described      {url}/docs",
+        f"Access log          {url}/log/checkpoint",
+        *(f"Source ({name})".ljust(20) + address for name, address in sorted(twins.addresses.items())),
+        "",
+        "Ask it yourself:",
+        f"curl -s {url}/v1/record-queries \\",
+        f'  -H "Authorization: Bearer $(.venv/bin/commons token {SYSTEM} --data {data})" \\',
+        "  -H \"X-Request-ID: $(python3 -c 'import uuid; print(uuid.uuid4())')\" \\",
+        '  -H "Content-Type: application/json" -d @docs/examples/discharge-query.json',
+    ]
+    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+async def _until_interrupted(console: Console) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    console.print("\nUp until Ctrl-C.")
+    await stop.wait()

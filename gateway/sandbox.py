@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The synthetic town joined to a gateway of its own: its people linked, its agencies registered, the consents of
+its test citizens written. Everything a newcomer, a benchmark or a test needs before the first question.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from joserfc.jwk import ECKey
+from sqlalchemy import Connection, Engine, func, select
+
+from connectors.sandbox.populate import Progress, Summary, populate, read_links
+from connectors.sandbox.stories import ConsentAct, Story
+from connectors.sandbox.test_citizens import TEST_CITIZENS
+from consent import ledger
+from consent.model import Channel, Event, Kind
+from gateway import consents, db, keyring, migrate
+from gateway.identity.identifiers import normalise
+from gateway.identity.linking import Linking, bulk_link
+from gateway.identity.registry import find_system, organisations, register_organisation, register_system
+from gateway.identity.sealing import person_keys
+from gateway.identity.tables import person
+from gateway.policy import vocabulary as law
+from gateway.policy.vocabulary import Vocabulary
+from gateway.settings import Settings, load
+
+AGENCIES = {
+    "xzz01-discharge": ("uk/nhs/XZZ01", "Example Acute Hospital Trust", "Discharge planning"),
+    "e06999901-adult-social-care": ("uk/council/E06999901", "Examplebury Council", "Adult social care"),
+    "9999901-casework": ("uk/charity/9999901", "Examplebury Befrienders", "Casework"),
+}
+"""Client system → organisation, its name, the system's name."""
+
+
+def prepare(data_dir: Path, *, port: int) -> Settings:
+    """A folder with settings, keys and schema for a gateway on loopback; what is there already stays."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = data_dir / "commons.env"
+    if not file.exists():
+        address = f"http://127.0.0.1:{port}"
+        lines = [
+            f"COMMONS_PUBLIC_URL={address}",
+            f"COMMONS_LOG_ORIGIN=127.0.0.1:{port}/log",
+            f"COMMONS_LOG_MONITOR_TOKEN={os.urandom(24).hex()}",
+        ]
+        file.write_text("\n".join(lines) + "\n")
+        file.chmod(0o600)
+    settings = load(data_dir)
+    if not settings.keys.exists():
+        keyring.create(settings.keys)
+    migrate.upgrade(settings.url)
+    return settings
+
+
+def settle(settings: Settings, *, people: int, seed: int, progress: Progress | None = None) -> Summary:
+    """Make the town, link its people, register its agencies, write its consents; doing it again changes nothing.
+    `progress(done, all)` counts people."""
+    summary = populate(people, seed, settings.data_dir / "town", progress)
+    engine = db.connect(settings.url)
+    try:
+        with db.write(engine) as connection:
+            ids = _link(connection, settings)
+            _register(connection, settings.data_dir / "clients")
+            _consents(connection, ids, law.load(settings.policies_dir))
+    finally:
+        engine.dispose()
+    return summary
+
+
+def _link(connection: Connection, settings: Settings) -> list[str]:
+    """Ids of the test citizens, in their order; everybody is linked."""
+    people = connection.execute(select(func.count()).select_from(person)).scalar_one()
+    links = read_links(settings.data_dir / "town")
+    keys = person_keys(keyring.load(settings.keys))
+    wanted = (
+        Linking(tuple(normalise(system, value) for system, value in link.identifiers.items()), dict(link.verify))
+        for link in links
+    )
+    if people:
+        wanted = (one for n, one in enumerate(wanted) if n < len(TEST_CITIZENS))
+    return bulk_link(connection, keys, wanted, now=int(time.time()))
+
+
+def _register(connection: Connection, folder: Path) -> None:
+    """Agencies with one client system each; the private key is left in `folder`, where its owner finds it."""
+    folder.mkdir(exist_ok=True, mode=0o700)
+    now = int(time.time())
+    known = {one.id for one in organisations(connection)}
+    for system, (organisation, name, title) in AGENCIES.items():
+        if organisation not in known:
+            register_organisation(connection, organisation, name, now=now)
+        if find_system(connection, system) is None:
+            key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
+            file = folder / f"{system}.jwk"
+            file.touch(mode=0o600)
+            file.write_bytes(msgspec.json.encode(key.as_dict(private=True)))
+            jwks = {"keys": [key.as_dict(private=False)]}
+            register_system(connection, system, organisation, title, jwks=jwks, now=now)
+
+
+def _consents(connection: Connection, ids: list[str], vocabulary: Vocabulary) -> None:
+    """What the documented test citizens decided, once."""
+    for story, person_id in zip(TEST_CITIZENS, ids, strict=False):
+        if story.consents and not ledger.history(connection, person_id):
+            for decided in _events(story, person_id, vocabulary):
+                ledger.record(connection, decided)
+
+
+def _events(story: Story, person_id: str, vocabulary: Vocabulary) -> Iterator[Event]:
+    now = int(time.time())
+    for act in sorted(story.consents, key=lambda act: -act.days_ago):
+        yield _event(act, person_id, vocabulary, now)
+
+
+def _event(act: ConsentAct, person_id: str, vocabulary: Vocabulary, now: int) -> Event:
+    return consents.event(
+        Kind(act.kind),
+        person_id,
+        vocabulary.agreements[act.agreement],
+        act.categories,
+        actor=person_id,
+        channel=Channel.PAPER,
+        now=now - act.days_ago * consents.DAY_S,
+        lifetime_s=act.lifetime_days * consents.DAY_S,
+    )
+
+
+def story(outcome: str) -> Story:
+    """The documented test citizen for an outcome. Raises KeyError."""
+    for one in TEST_CITIZENS:
+        if one.outcome == outcome:
+            return one
+    raise KeyError(outcome)
+
+
+def person_id(engine: Engine, settings: Settings, told: Story) -> str:
+    """The opaque id of a documented test citizen."""
+    wanted = Linking(tuple(normalise(system, value) for system, value in told.identifiers.items()))
+    with db.write(engine) as connection:
+        [found] = bulk_link(connection, person_keys(keyring.load(settings.keys)), [wanted], now=int(time.time()))
+    return found
