@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from joserfc.jwk import KeySet
 from sqlalchemy import Engine
 
 from gateway.db import connect, write
+from gateway.identity.assertions import Slug
 from gateway.identity.registry import add_keys
 from gateway.web import problems
 from gateway.web.oauth import MAX_BODY, router
@@ -190,3 +191,9 @@ async def test_a_database_that_is_away_is_a_problem_to_retry(world: World) -> No
         reply = await client.post("/oauth2/token", data=form(sign(world.key, world.claims())))
     nobody_there.dispose()
     assert (reply.status_code, reply.json()["code"]) == (503, "database-unavailable")
+
+
+def test_every_fault_of_an_assertion_stands_in_the_reference() -> None:
+    reference = Path(__file__).parents[3].joinpath("docs/reference/oauth.md").read_text()
+    for fault in get_args(Slug):
+        assert f"| `{fault}` |" in reference
