@@ -196,8 +196,13 @@ def _schema_faults(path: Path, document: Any, schema: str) -> Iterator[str]:
     for error in sorted(validator.iter_errors(document), key=lambda e: list(map(str, e.absolute_path))):
         deepest = _deepest(error)
         place = "/".join(str(part) for part in deepest.absolute_path) or "the top"
-        what = deepest.message if len(deepest.message) < 200 else f"not as `{deepest.validator}` in the schema asks"
-        yield f"{path.name} at {place}: {what}. See connectors/schema/{schema}.schema.json."
+        yield f"{path.name} at {place}: {_sentence(deepest)}. See connectors/schema/{schema}.schema.json."
+
+
+def _sentence(error: ValidationError) -> str:
+    if error.validator == "enum":
+        return f"{error.instance!r} is not one of the words allowed there"
+    return error.message if len(error.message) < 200 else f"not as `{error.validator}` in the schema asks"
 
 
 def _deepest(error: ValidationError) -> ValidationError:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import jmespath
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, LexerError, ParseError, UnknownFunctionError
 
 Getter = Callable[[Any], Any]
 
@@ -40,8 +40,11 @@ def compiled(path: str) -> Getter:
         return _pick(pick)
     try:
         search = jmespath.compile(path).search
-    except JMESPathError as error:
+        search({})  # names an unknown function now; else it would read as nothing, for ever
+    except (LexerError, ParseError, UnknownFunctionError) as error:
         raise PathError(str(error).splitlines()[0]) from error
+    except JMESPathError:
+        pass  # a function that wants another type than nothing
 
     def interpreted(document: Any) -> Any:
         try:
