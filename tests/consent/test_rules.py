@@ -221,6 +221,21 @@ def test_one_category_that_cannot_be_refused_stops_the_whole_refusal() -> None:
         rules.admit(after(given(VISITS)), refused(PLAN, VISITS))
 
 
+def test_one_category_that_was_refused_already_stops_the_whole_refusal() -> None:
+    with pytest.raises(AlreadyRefused):
+        rules.admit(after(given(), withdrawn(), refused(VISITS)), refused(PLAN, VISITS))
+
+
+def test_a_withdrawal_may_sweep_over_what_was_refused() -> None:
+    before = after(given(VISITS), refused())
+    rules.admit(before, withdrawn(PLAN, VISITS, fields=GOAL))
+
+
+def test_a_withdrawal_of_what_was_not_given_leaves_no_trace() -> None:
+    yes = given(fields=GOAL)
+    assert after(yes, withdrawn(fields=NOTES)) == after(yes)
+
+
 # -- rule 3: an explicit no beats a yes of equal or narrower scope; what takes it back ------------------------
 
 
@@ -261,6 +276,13 @@ def test_a_giving_that_names_the_no_as_its_predecessor_takes_it_back() -> None:
     no = withdrawn(fields=GOAL)
     statements = after(given(), no, given(predecessor=no.id))
     assert held(statements).fields_except == ()
+
+
+def test_a_no_taken_back_under_one_agreement_still_narrows_the_permit_under_another() -> None:
+    no = withdrawn(fields=GOAL)
+    statements = after(given(), no, given(agreement="dsa-2026-021", predecessor=no.id))
+    assert held(statements, agreement="dsa-2026-021").fields_except == ()
+    assert held(statements, agreement="dsa-2026-014").fields_except == ("goal",)
 
 
 # -- rule 4: a narrower yes may follow a withdrawal, and not a refusal ----------------------------------------
