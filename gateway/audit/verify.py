@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import http.client
 import json
 import sys
@@ -27,11 +28,8 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-TIMEOUT_S = 30
-MOST_FINDINGS = 20
+TIMEOUT_S, MOST_FINDINGS = 30, 20
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
-COMMITMENT_PREFIX = b"dsc-audit/v1/"
-
 
 Get = Callable[[str], bytes | None]
 """Path after the log's address → content; None when it is not there, or not for us."""
@@ -66,9 +64,6 @@ class Head(NamedTuple):
     root: bytes
 
 
-# -- signed notes -------------------------------------------------------------------------------------------
-
-
 class Key:
     """A log's verifier key, `name+id+base64(0x01 || Ed25519 public key)`."""
 
@@ -76,12 +71,9 @@ class Key:
         name, _, rest = vkey.strip().partition("+")
         id_, _, encoded = rest.partition("+")
         raw = _base64(encoded, "the verifier key")
-        if not name or len(raw) != 33 or raw[:1] != b"\x01":
-            raise Finding("the verifier key is not of the form name+id+base64 of an Ed25519 key")
-        self.name = name
-        self.id = sha256(name.encode() + b"\n" + raw).digest()[:4]
-        if id_ != self.id.hex():
-            raise Finding("the verifier key's id does not fit its name and key")
+        self.name, self.id = name, sha256(name.encode() + b"\n" + raw).digest()[:4]
+        if not name or len(raw) != 33 or raw[:1] != b"\x01" or id_ != self.id.hex():
+            raise Finding("the verifier key is not the name, id and base64 of an Ed25519 key")
         self._public = Ed25519PublicKey.from_public_bytes(raw[1:])
 
     def open(self, note: str) -> Head:
@@ -104,29 +96,22 @@ class Key:
         if not signed:
             raise Finding("checkpoint: not signed by the log key")
         lines = body.split("\n")
-        if len(lines) != 4 or lines[0] != self.name or not _is_decimal(lines[1]):
-            raise Finding("checkpoint: it must be the log's name, a size and a root")
-        root = _base64(lines[2], "checkpoint: the root")
-        if len(root) != 32:
-            raise Finding("checkpoint: the root must be 32 bytes")
-        return Head(lines[0], int(lines[1]), root)
+        root = _base64(lines[2], "checkpoint: the root") if len(lines) == 4 else b""
+        if len(root) != 32 or lines[0] != self.name or not _is_decimal(lines[1]):
+            raise Finding("checkpoint: it must be the log's name, a size and a root of 32 bytes")
+        return Head(self.name, int(lines[1]), root)
 
 
 def _is_decimal(text: str) -> bool:
-    return text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
+    return len(text) < 20 and text.isascii() and text.isdigit() and (text == "0" or text[0] != "0")
 
 
 def _base64(text: str, what: str) -> bytes:
-    try:
+    with contextlib.suppress(ValueError):
         raw = base64.b64decode(text, validate=True)
-    except ValueError:
-        raise Finding(f"{what} is not base64") from None
-    if base64.b64encode(raw).decode() != text:
-        raise Finding(f"{what} is not base64 in its one form")
-    return raw
-
-
-# -- the tree -----------------------------------------------------------------------------------------------
+        if base64.b64encode(raw).decode() == text:  # else it has bits that nobody reads
+            return raw
+    raise Finding(f"{what} is not base64")
 
 
 def _leaf(entry: bytes) -> bytes:
@@ -152,17 +137,14 @@ class _Tree:
             self._roots.append((at, node))
         return self
 
-    def copy(self) -> _Tree:
-        return _Tree(self._roots)
-
-    def root(self) -> bytes:
-        """RFC 6962 §2.1."""
-        if not self._roots:
-            return sha256(b"").digest()
-        node = self._roots[-1][1]
-        for _, left in reversed(self._roots[:-1]):
-            node = _node(left, node)
-        return node
+    def root(self, more: Sequence[bytes] = ()) -> bytes:
+        """RFC 6962 §2.1; `more` are leaves taken as appended."""
+        if more:
+            return _Tree(self._roots).add(more).root()
+        *lefts, last = [root for _, root in self._roots] or [sha256(b"").digest()]
+        for left in reversed(lefts):
+            last = _node(left, last)
+        return last
 
 
 def _from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
@@ -183,49 +165,35 @@ def _from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -
     return node if last == 0 else None
 
 
-# -- where the log is read ----------------------------------------------------------------------------------
+class _Place:
+    """Where a log is read: a folder, or a server over one connection."""
 
-
-class _Folder:
-    """A log that was copied into a folder."""
-
-    def __init__(self, path: str) -> None:
-        self._path = Path(path)
-
-    def get(self, name: str) -> bytes | None:
-        """The file, None when it is not there."""
-        path = self._path / name
-        return path.read_bytes() if path.is_file() else None
-
-
-class _Server:
-    """A log that is read over HTTP, on one connection."""
-
-    def __init__(self, url: str, token: str) -> None:
-        parsed = urllib.parse.urlsplit(url)
-        kind = http.client.HTTPSConnection if parsed.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parsed.netloc, timeout=TIMEOUT_S)
-        self._prefix = parsed.path.rstrip("/")
+    def __init__(self, source: str, token: str) -> None:
+        parsed = urllib.parse.urlsplit(source)
+        kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}.get(parsed.scheme)
+        self._server = kind(parsed.netloc, timeout=TIMEOUT_S) if kind else None
+        self._prefix = parsed.path.rstrip("/") if kind else source
         self._token = token
 
     def get(self, name: str) -> bytes | None:
-        """The body, None when it is not there or not for us."""
+        """The content, None when it is not there or not for us."""
+        if self._server is None:
+            file = Path(self._prefix, name)
+            return file.read_bytes() if file.is_file() else None
         headers = {"Authorization": f"Bearer {self._token}"} if self._token and "/entries/" in name else {}
         try:
-            self._connection.request("GET", f"{self._prefix}/{name}", headers=headers)
-            reply = self._connection.getresponse()
+            self._server.request("GET", f"{self._prefix}/{name}", headers=headers)
+            reply = self._server.getresponse()
             body = reply.read()
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
             raise Finding(f"{name}: could not be read ({type(error).__name__})") from None
-        if reply.status in {401, 403, 404}:
-            return None
-        if reply.status != 200:
+        if reply.status not in {200, 401, 403, 404}:
             raise Finding(f"{name}: answered with status {reply.status}")
-        return body
+        return body if reply.status == 200 else None
 
     def close(self) -> None:
-        self._connection.close()
+        if self._server is not None:
+            self._server.close()
 
 
 def _tile(get: Get, level: str, n: int, width: int) -> tuple[bytes, int] | None:
@@ -259,14 +227,11 @@ def _entries(bundle: bytes, n: int, width: int) -> list[bytes]:
     return entries
 
 
-# -- the checks ---------------------------------------------------------------------------------------------
-
-
 class _Whole:
     """One pass over a whole log."""
 
-    def __init__(self, get: Get, head: Head, earlier: Sequence[Head]) -> None:
-        self._get, self._head, self._earlier = get, head, earlier
+    def __init__(self, get: Get, head: Head, earlier: Sequence[Head], wants_entries: bool) -> None:
+        self._get, self._head, self._earlier, self._wants_entries = get, head, earlier, wants_entries
         self._tree = _Tree()
         self._above: dict[int, list[bytes]] = {}  # level → hashes of its tile that is still growing
         self._seen: dict[int, int] = {}  # level → how many of its tiles were compared
@@ -278,7 +243,7 @@ class _Whole:
         """Check every entry against its leaf hash, every tile against those below it, and the root."""
         for head in self._earlier:
             if head.size > self._head.size:
-                self._found(f"the log has {self._head.size} entries, but a checkpoint for {head.size} was signed")
+                self.findings.append(f"history: the log has {self._head.size} entries, but had {head.size} before")
         self._compare(0)
         for n in range((self._head.size + 255) // 256):
             if len(self.findings) >= MOST_FINDINGS:
@@ -288,20 +253,19 @@ class _Whole:
             if rest := self._above[level]:
                 self._level(level, rest)
         if self._tree.root() != self._head.root:
-            self._found("root: the tiles do not add up to the checkpoint's root")
-        if 0 < self.entries < self._head.size:
-            self._found(f"entry bundles: only {self.entries} of {self._head.size} entries are served")
+            self.findings.append("root: the tiles do not add up to the checkpoint's root")
+        if self.entries < self._head.size and (self.entries or self._wants_entries):
+            self.findings.append(f"entry bundles: only {self.entries} of {self._head.size} entries are served")
 
     def _block(self, n: int, width: int) -> None:
         try:
             leaves = _hashes(self._get, 0, n, width)
             self._check_entries(n, leaves)
         except Finding as finding:
-            self._found(str(finding))
+            self.findings.append(str(finding))
             return
-        for head in self._earlier:
-            if n * 256 < head.size <= n * 256 + width:
-                self._compare(head.size, leaves[: head.size - n * 256])
+        for size in {head.size for head in self._earlier if n * 256 < head.size <= n * 256 + width}:
+            self._compare(size, leaves[: size - n * 256])
         if width < 256:
             self._tree.add(leaves)
         else:
@@ -316,9 +280,9 @@ class _Whole:
         for at, entry in enumerate(_entries(bundle[0], n, bundle[1])[: len(leaves)]):
             index = n * 256 + at
             if _leaf(entry) != leaves[at]:
-                self._found(f"entry {index}: is not the one in tile level 0 number {n}")
+                self.findings.append(f"entry {index}: is not the one in tile level 0 number {n}")
             elif (fault := self._form(entry)) is not None:
-                self._found(f"entry {index}: {fault}")
+                self.findings.append(f"entry {index}: {fault}")
             self.entries += 1
 
     def _form(self, entry: bytes) -> str | None:
@@ -327,7 +291,7 @@ class _Whole:
             members = json.loads(entry)
             if json.dumps(members, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() != entry:
                 return "is not canonical JSON (RFC 8785)"
-        except ValueError:
+        except (ValueError, RecursionError):
             return "is not JSON"
         id_ = members.get("id") if isinstance(members, dict) else None
         if isinstance(id_, str):
@@ -351,42 +315,33 @@ class _Whole:
         self._seen[level] = n + 1
         try:
             if _hashes(self._get, level, n, len(hashes)) != list(hashes):
-                self._found(f"tile level {level} number {n}: does not follow from the tiles below it")
+                self.findings.append(f"tile level {level} number {n}: does not follow from the tiles below it")
         except Finding as finding:
-            self._found(str(finding))
+            self.findings.append(str(finding))
 
     def _compare(self, size: int, leaves: Sequence[bytes] = ()) -> None:
         """Compare the tree of `size` leaves with the earlier checkpoints of that size."""
         for head in self._earlier:
-            if head.size == size and self._tree.copy().add(leaves).root() != head.root:
-                self._found(f"history: the log was rewritten since its checkpoint for size {size}")
-
-    def _found(self, finding: str) -> None:
-        if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(finding)
+            if head.size == size and self._tree.root(leaves) != head.root:
+                self.findings.append(f"history: the log was rewritten since its checkpoint for size {size}")
 
 
 def log(source: str, vkey: str, *, token: str = "", since: Sequence[str] = ()) -> Report:
     """Check a whole log at `source` (folder or base URL): signature, every entry, every tile, the root, and that it
     only grew since the signed checkpoints in `since`. `token` is the monitor's, for entry bundles."""
-    server = _Server(source, token) if source.startswith(("http://", "https://")) else None
-    get = server.get if server else _Folder(source).get
     head = None
-    try:
-        key = Key(vkey)
-        earlier = [key.open(note) for note in since]
-        note = get("checkpoint")
-        if note is None:
-            raise Finding("checkpoint: there is none")
-        head = key.open(note.decode(errors="replace"))
-        whole = _Whole(get, head, earlier)
-        whole.run()
-        return _report(head, whole.findings, whole.entries)
-    except Finding as finding:
-        return _report(head, [str(finding)])
-    finally:
-        if server:
-            server.close()
+    with contextlib.closing(_Place(source, token)) as place:
+        try:
+            key = Key(vkey)
+            earlier = [key.open(note) for note in since]
+            if (note := place.get("checkpoint")) is None:
+                raise Finding("checkpoint: there is none")
+            head = key.open(note.decode(errors="replace"))
+            whole = _Whole(place.get, head, earlier, bool(token))
+            whole.run()
+            return _report(head, whole.findings, whole.entries)
+        except Finding as finding:
+            return _report(head, [str(finding)])
 
 
 def proof(text: str, vkey: str) -> Report:
@@ -416,9 +371,6 @@ def _report(head: Head | None, findings: Sequence[str], entries: int = 0) -> Rep
     return Report(found, head.origin, head.size, head.root.hex(), entries) if head else Report(found)
 
 
-# -- the command --------------------------------------------------------------------------------------------
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; gives its exit status."""
     parser = argparse.ArgumentParser(description="Check an access log (C2SP tlog) without trusting who runs it.")
@@ -430,7 +382,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--token", default="", help="bearer token for entry bundles; @FILE reads it from a file")
     given = parser.parse_args(arguments)
     try:
-        report = _run(given)
+        if given.proof:
+            report = proof(given.proof.read_text(errors="replace"), given.vkey)
+        else:
+            token = Path(given.token[1:]).read_text().strip() if given.token.startswith("@") else given.token
+            since = [path.read_text(errors="replace") for path in given.since]
+            report = log(given.log, given.vkey, token=token, since=since)
     except OSError as error:
         report = Report((f"{error.filename}: {error.strerror}",))
     for finding in report.findings:
@@ -439,14 +396,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         read = f"{report.entries} entries read" if report.entries else "entries not read"
         sys.stdout.write(f"OK     {report.origin}, size {report.size}, root {report.root}, {read}\n")
     return 0 if report.ok else 1
-
-
-def _run(given: argparse.Namespace) -> Report:
-    since = [path.read_text(errors="replace") for path in given.since]
-    if given.proof:
-        return proof(given.proof.read_text(errors="replace"), given.vkey)
-    token = Path(given.token[1:]).read_text().strip() if given.token.startswith("@") else given.token
-    return log(given.log, given.vkey, token=token, since=since)
 
 
 if __name__ == "__main__":
