@@ -43,6 +43,10 @@ def population(people: int, seed: int) -> Iterator[Citizen]:
     that the 999 range of NHS numbers has not enough of."""
     if not len(TEST_CITIZENS) <= people <= MOST_PEOPLE:
         raise ValueError(f"a population holds {len(TEST_CITIZENS)} to {MOST_PEOPLE} people")
+    return _stream(people, seed)
+
+
+def _stream(people: int, seed: int) -> Iterator[Citizen]:
     for test in TEST_CITIZENS:
         yield test.citizen
     town = _Town(seed, len(TEST_CITIZENS))
@@ -111,19 +115,26 @@ class _Town:
             practice=None if draw.chance(0.02) else draw.pick(PRACTICES),
             charity_birth_date=self._as_the_charity_wrote(member.birth_date),
             ambiguous_at="charity" if at_charity and draw.chance(TWICE_AT_THE_CHARITY) else "",
-            holdings=self._holdings(member, years, address, account, at_council, at_charity),
+            holdings=self._holdings(member, years, address, account, bool(number), at_council, at_charity),
         )
 
     def _holdings(
-        self, member: Member, years: int, address: Address, account: TaxAccount, council: bool, charity: bool
+        self,
+        member: Member,
+        years: int,
+        address: Address,
+        account: TaxAccount,
+        nhs: bool,
+        council: bool,
+        charity: bool,
     ) -> Holdings:
         draw = self._draw
-        problems = clinical.conditions(draw, years)
+        problems = clinical.conditions(draw, years) if nhs else ()
         lets = council and member.adult and address.uprn and draw.chance(0.35)
         cared = council and member.adult and draw.chance(0.3 if years >= 75 else 0.03)
         return Holdings(
             medications=clinical.medications(draw, problems),
-            allergies=clinical.allergies(draw),
+            allergies=clinical.allergies(draw) if nhs else (),
             conditions=tuple(condition for _, condition in problems),
             tenancies=(civic.tenancy(draw, address, older=years >= 65),) if lets else (),
             care=tuple(civic.care(draw) for _ in range(draw.between(1, 2))) if cared else (),

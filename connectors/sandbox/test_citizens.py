@@ -122,7 +122,17 @@ def citizen(number: int, given: str, family: str, gender: str, birth_date: str, 
         ambiguous_at="",
         holdings=Holdings(medications, allergies, conditions, (tenancy,), (care,), account, (plan,), visits),
     )
-    return msgspec.structs.replace(person, **changes)
+    return _without_strangers(msgspec.structs.replace(person, **changes))
+
+
+def _without_strangers(person: Citizen) -> Citizen:
+    """The same citizen, with nothing held by a system that does not know them."""
+    held = person.holdings
+    if not person.nhs_number:
+        held = msgspec.structs.replace(held, medications=(), allergies=(), conditions=())
+    if not person.charity_ref:
+        held = msgspec.structs.replace(held, plans=(), visits=())
+    return msgspec.structs.replace(person, holdings=held)
 
 
 _EVERYTHING = (

@@ -8,6 +8,7 @@ import sys
 import threading
 from types import FrameType
 
+from connectors.sandbox.council.binaries import CouncilError
 from connectors.sandbox.council.cluster import DATABASE, Cluster
 from connectors.sandbox.process import announce, options, require
 
@@ -29,6 +30,8 @@ def main() -> int:
         announce(found, f"postgresql://127.0.0.1:{port}/{DATABASE}", port)
         while cluster.running and not told.wait(0.2):
             pass
+    except CouncilError as error:
+        sys.exit(str(error))
     finally:
         cluster.stop()
     return 0 if told.is_set() else 1

@@ -6,6 +6,7 @@ Its data can be made anew at any time, so it does not wait for disks.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import secrets
@@ -16,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psycopg
 
@@ -50,6 +51,7 @@ class Cluster:
         self._account = binaries.account()
         self._programs = binaries.reachable(binaries.find(), self._account)
         self._server: subprocess.Popen[bytes] | None = None
+        self._lock: TextIO | None = None
         self.port = 0
 
     @property
@@ -70,7 +72,8 @@ class Cluster:
     def make(self) -> None:
         """An empty server with new passwords; what was there is deleted."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.remove()
+        self._take()
+        self._delete()
         for name in (OWNER, READER):
             write_secret(self.folder / f"{name}.password", secrets.token_urlsafe(24))
         self.data.mkdir(mode=0o700)
@@ -90,12 +93,41 @@ class Cluster:
             password.unlink()
 
     def remove(self) -> None:
-        """Stops a server that somebody left behind on these files, then deletes them."""
+        """Stops a server that a killed twin left behind on these files, then deletes them."""
+        if not self.folder.exists():
+            return
+        self._take()
+        try:
+            self._delete()
+        finally:
+            self._release()
+
+    def _delete(self) -> None:
         self._end_leftover()
         shutil.rmtree(self.data, ignore_errors=True)
 
+    def _take(self) -> None:
+        """Makes the files ours. The lock goes when its holder does, however that ends; a server whose holder has
+        gone is a leftover."""
+        if self._lock:
+            return
+        lock = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            raise CouncilError(f"another council twin runs over {self.folder}") from None
+        self._lock = lock
+
+    def _release(self) -> None:
+        if self._lock:
+            self._lock.close()
+        self._lock = None
+
     def start(self, port: int = 0) -> int:
-        """Starts the server and returns its port once it answers. Raises CouncilError when it does not."""
+        """Starts the server and returns its port once it answers. Raises CouncilError when it does not, or when
+        another twin runs over the same files."""
+        self._take()
         self._end_leftover()
         self.port = port or free_port()
         settings = [part for key, value in _SETTINGS.items() for part in ("-c", f"{key}={value}")]
@@ -134,6 +166,7 @@ class Cluster:
                 self._server.send_signal(signal.SIGQUIT)
                 self._server.wait(timeout=20)
         self._server = None
+        self._release()
 
     @property
     def running(self) -> bool:

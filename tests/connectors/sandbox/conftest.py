@@ -13,12 +13,12 @@ from connectors.sandbox.council.cluster import Cluster
 from connectors.sandbox.launch import Twins, launch
 from connectors.sandbox.populate import populate
 
-PEOPLE, SEED = 300, 7
+PEOPLE, SEED = 600, 7
 
 
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The data folder of a population of 300."""
+    """The data folder of a population of 600."""
     folder = tmp_path_factory.mktemp("town")
     try:
         populate(PEOPLE, SEED, folder)

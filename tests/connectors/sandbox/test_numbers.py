@@ -24,12 +24,14 @@ def test_every_nhs_number_is_valid_and_in_the_range_kept_for_tests(seed: int) ->
 
 
 def test_no_nhs_number_comes_twice() -> None:
-    drawn = list(numbers.nhs_numbers(Draw(3)))
-    assert len(drawn) == len(set(drawn)) > 900_000
+    drawn = list(islice(numbers.nhs_numbers(Draw(3)), 100_000))
+    assert len(set(drawn)) == 100_000
 
 
 def test_a_drawn_nhs_number_is_never_one_of_a_test_citizen() -> None:
-    assert not set(numbers.reserved_nhs_numbers()) & set(numbers.nhs_numbers(Draw(3)))
+    reserved = set(numbers.reserved_nhs_numbers())
+    assert len(reserved) > 800
+    assert not reserved & set(islice(numbers.nhs_numbers(Draw(3)), 100_000))
 
 
 def test_there_is_no_nhs_number_where_the_check_digit_would_be_ten() -> None:
