@@ -93,8 +93,8 @@ def _as_a_whole(results: Mapping[str, Result]) -> Mapping[str, Result]:
             if result.reason is Reason.IDENTITY_MISMATCH:
                 rest = ReadError(Reason.IDENTITY_MISMATCH)
                 return {category: one if _lied(one) else rest for category, one in results.items()}
-            if result.outcome is Outcome.SUPERSEDED:
-                moved = result
+            if result.outcome is Outcome.SUPERSEDED and not (moved and moved.replaced_by):
+                moved = result  # of several, one that says by what
     return results if moved is None else dict.fromkeys(results, moved)
 
 
