@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from gateway.db import connect
 from gateway.identity.jwks import RemoteKeys
 from gateway.identity.sealing import PersonKeys, person_keys
-from gateway.keyring import create, load
-from tests.gateway.identity.world import KeySite, World, key_site, make_world
+from tests.gateway.identity.world import KeySite, World, gateway_keys, key_site, make_world
 
 
 @pytest.fixture
@@ -22,8 +22,14 @@ def world(tmp_path: Path, engine: Engine) -> World:
 
 @pytest.fixture
 def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
-    """SQLite alone, for what the two stores do not share, or do not differ in."""
+    """SQLite alone, for what the two stores do not differ in; nothing here is about surviving a power cut."""
     engine = connect(sqlite_url)
+
+    @event.listens_for(engine, "connect")
+    def _unsynced(dbapi: sqlite3.Connection, _record: object) -> None:
+        for schema in ("main", "log"):
+            dbapi.execute(f"PRAGMA {schema}.synchronous=OFF")
+
     yield engine
     engine.dispose()
 
@@ -36,8 +42,6 @@ def site() -> Iterator[KeySite]:
 
 
 @pytest.fixture(scope="session")
-def sealing_keys(tmp_path_factory: pytest.TempPathFactory) -> PersonKeys:
+def sealing_keys() -> PersonKeys:
     """Keys for people's rows."""
-    folder = tmp_path_factory.mktemp("keyring") / "keys"
-    create(folder)
-    return person_keys(load(folder))
+    return person_keys(gateway_keys())

@@ -7,6 +7,7 @@ import base64
 import functools
 import http.server
 import json
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -163,11 +164,18 @@ class World:
         return Agencies(self.engine, changes, verifier, own_issuer=ISSUER, clock=self.clock)
 
 
+@functools.cache
+def gateway_keys() -> Keyring:
+    """Keys of a gateway, made once: key files are synced to disk one by one."""
+    with tempfile.TemporaryDirectory() as folder:
+        create(Path(folder) / "keys")
+        return load(Path(folder) / "keys")
+
+
 def make_world(folder: Path, engine: Engine, **parts: Any) -> World:
-    """A registered world with keys of its own."""
-    create(folder / "keys")
+    """A registered world."""
     settings = Settings(data_dir=folder, public_url=ISSUER, log_origin="gateway.example/log/test")
-    world = World(settings, load(folder / "keys"), engine, **parts)
+    world = World(settings, gateway_keys(), engine, **parts)
     world.register()
     return world
 
