@@ -3,27 +3,26 @@
 
 A commitment is C_g = SHA-256("dsc-audit/v1/" || g || 0x00 || salt32 || JCS(group)). Without the salt, which is
 sealed with the group, it says nothing, not even to somebody who tries every NHS number.
-
-JCS is RFC 8785; for what groups may hold (ASCII names; text, integers below 2**53, lists, objects) orjson with
-sorted keys writes the same bytes, which a test proves against the rfc8785 package.
 """
 
 from __future__ import annotations
 
 import os
-from base64 import b64encode
+from binascii import b2a_base64
 from hashlib import sha256
 from typing import Any
 
 import orjson
 from msgspec import Struct
 
+from gateway.audit.canonical import canonical
 from gateway.audit.events import GROUPS, NAMES, Entry
 from gateway.audit.merkle import leaf_hash
 
 SALT = 32
 LARGEST = 4096
 _PREFIX = {group: b"dsc-audit/v1/" + group.encode() + b"\x00" for group in GROUPS}
+_NAME = {group: group.encode().ljust(8) for group in GROUPS}
 
 
 class Leaf(Struct, frozen=True):
@@ -50,11 +49,6 @@ class Opened(Struct, frozen=True):
         return value
 
 
-def canonical(value: object) -> bytes:
-    """RFC 8785 JSON of a value that groups may hold. Raises TypeError for any other."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
 def commitment(group: str, salt: bytes, content: bytes) -> bytes:
     """The 32 bytes that stand in the entry for a group."""
     return sha256(_PREFIX[group] + salt + content).digest()
@@ -62,45 +56,59 @@ def commitment(group: str, salt: bytes, content: bytes) -> bytes:
 
 def build(entry: Entry, salts: bytes = b"") -> Leaf:
     """The leaf of an event. `salts` (32 bytes a group, in the order of the groups) is for tests; empty draws new
-    ones. Raises ValueError for an unknown type or group or an entry that is too large."""
+    ones. Raises ValueError for an unknown type or group or an entry that is too large, TypeError for a group that
+    has no canonical form; neither tells a value."""
     if entry.type not in NAMES:
         raise ValueError("the type of event is not in gateway/audit/events.py")
+    if not _NAME.keys() >= entry.groups.keys():
+        raise ValueError("a group is not in gateway/audit/events.py")
     salts = salts or os.urandom(SALT * len(entry.groups))
     commitments: dict[str, str] = {}
-    parts: dict[str, list[bytes]] = {"actor": [], "subject": []}
-    for n, (group, value) in enumerate(entry.groups.items()):
-        salt, content = salts[n * SALT : (n + 1) * SALT], canonical(value)
-        commitments[group] = b64encode(commitment(group, salt, content)).decode()
-        packed = parts["actor" if group == "actor" else "subject"]
-        packed += (group.encode().ljust(8), salt, len(content).to_bytes(4, "big"), content)
-    members = {
-        "v": 1,
-        "id": entry.id,
-        "t": entry.at_ms,
-        "type": entry.type,
-        "org": entry.org,
-        "svc": entry.svc,
-        "purpose": entry.purpose,
-        "decision": entry.decision,
-        "policy": entry.policy,
-        "n": entry.subjects,
-        "c": commitments,
-    }
-    written = canonical(members)
+    actor = subject = b""
+    at = 0
+    for group, value in entry.groups.items():
+        content = canonical(value)
+        salted = salts[at : at + SALT] + content
+        at += SALT
+        digest = sha256(_PREFIX[group] + salted).digest()
+        commitments[group] = b2a_base64(digest, newline=False).decode()
+        packed = _NAME[group] + len(content).to_bytes(4, "big") + salted
+        if group == "actor":
+            actor = packed
+        else:
+            subject += packed
+    written = canonical(
+        {
+            "v": 1,
+            "id": entry.id,
+            "t": entry.at_ms,
+            "type": entry.type,
+            "org": entry.org,
+            "svc": entry.svc,
+            "purpose": entry.purpose,
+            "decision": entry.decision,
+            "policy": entry.policy,
+            "n": entry.subjects,
+            "c": commitments,
+        }
+    )
     if len(written) > LARGEST:
         raise ValueError("an entry is larger than the log takes")
-    sealed = {name: b"".join(packed) for name, packed in parts.items() if packed}
-    return Leaf(entry.id, written, leaf_hash(written), entry.org, entry.subject_key, sealed)
+    parts = {"actor": actor} if actor else {}
+    if subject:
+        parts["subject"] = subject
+    return Leaf(entry.id, written, leaf_hash(written), entry.org, entry.subject_key, parts)
 
 
 def unpack(part: bytes) -> dict[str, Opened]:
-    """The groups of an opened part. Raises ValueError when it was not made by `build`."""
+    """The groups of an opened part, as `build` packed them: name (8 bytes), length of the content (4), salt (32),
+    content."""
     groups: dict[str, Opened] = {}
     at = 0
     while at < len(part):
         name = part[at : at + 8].decode("ascii").rstrip()
-        salt = part[at + 8 : at + 40]
-        length = int.from_bytes(part[at + 40 : at + 44], "big")
-        groups[name] = Opened(salt, part[at + 44 : at + 44 + length])
-        at += 44 + length
+        start = at + 12 + SALT
+        end = start + int.from_bytes(part[at + 8 : at + 12], "big")
+        groups[name] = Opened(part[at + 12 : start], part[start:end])
+        at = end
     return groups
