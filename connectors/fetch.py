@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from connectors.base import Envelope, Finding, Health, Outcome, Read, ReadError, Reason
 from connectors.context import Context
-from connectors.http import Exchange, HttpWay
+from connectors.http import Exchange, HttpWay, correlation
 from connectors.landing import Effort, Result, land
 from connectors.manifest import Manifest
 from connectors.mapping import CategoryPlan, Item
@@ -86,12 +86,13 @@ async def read(context: Context, read: Read, plan: Mapping[str, Wanted]) -> list
     effort = Effort(started=loop.time())
     results: dict[str, Result] = {}
     jobs = _jobs(read, plan)
+    line = correlation(read.request_id)
     try:
         for job in jobs:
-            job.call = way.send(job.ask.exchange.at(way, job.ask.first(job.filling), job.filling, read.request_id))
+            job.call = way.send(job.ask.exchange.at(way, job.ask.first(job.filling), job.filling, line))
         async with asyncio.timeout_at(min(read.deadline, effort.started + manifest.limits.timeout_ms / 1000)):
             for job in jobs:
-                await _pages(context, way, job, effort, read.request_id, results)
+                await _pages(context, way, job, effort, line, results)
                 _apply(context, job, read, plan, results)
     except TimeoutError:
         for job in jobs:
@@ -125,7 +126,7 @@ def _jobs(read: Read, plan: Mapping[str, Wanted]) -> list[Job]:
 
 
 async def _pages(
-    context: Context, way: HttpWay, job: Job, effort: Effort, request_id: str, results: dict[str, Result]
+    context: Context, way: HttpWay, job: Job, effort: Effort, line: str, results: dict[str, Result]
 ) -> None:
     """All pages of one job into `job.pages`; a failure becomes the result of its categories."""
     try:
@@ -134,7 +135,7 @@ async def _pages(
             if target is None:
                 return
             exchange = job.ask.follow or job.ask.exchange
-            job.call = way.send(exchange.at(way, target, job.filling, request_id))
+            job.call = way.send(exchange.at(way, target, job.filling, line))
     except ReadError as error:
         effort.calls += 1
         results.update(dict.fromkeys(job.categories, error))
@@ -220,7 +221,7 @@ async def probe(context: Context) -> Health:
     started = loop.time()
     target = context.manifest.health.probe or "/"
     nobody = Filling("", "", "")
-    call = way.send(Exchange(way, "GET").at(way, target, nobody, ""))
+    call = way.send(Exchange(way, "GET").at(way, target, nobody))
     reason = Reason.NONE
     try:
         async with asyncio.timeout(context.manifest.limits.timeout_ms / 1000):

@@ -29,7 +29,7 @@ from connectors.templates import Filling
 from connectors.wire import Answer, Call, Origin, WireError
 
 _HEADER_SAFE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{0,64}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _RETRY_MOST_S: Final = 3600
 
@@ -50,19 +50,22 @@ class Exchange:
         self._body = body
         self._content_type = f"Content-Type: {content_type}\r\n" if content_type else ""
 
-    def at(self, way: HttpWay, target: str, filling: Filling, request_id: str) -> bytes:
+    def at(self, way: HttpWay, target: str, filling: Filling, correlation: str = "") -> bytes:
         """The request as sent; `target` is path and query below the base URL, already percent-encoded.
 
-        Each call has an X-Request-ID of its own, which upstreams de-duplicate by; the query's stands in
-        X-Correlation-ID.
+        Each call has an X-Request-ID of its own, which upstreams de-duplicate by; `correlation` is the header line
+        that names the query.
         """
-        head = f"{self._head}{target} HTTP/1.1\r\n{way.headers}X-Request-ID: {uuid4()}\r\n"
-        if request_id and _REQUEST_ID.fullmatch(request_id):
-            head = f"{head}X-Correlation-ID: {request_id}\r\n"
+        head = f"{self._head}{target} HTTP/1.1\r\n{way.headers}{correlation}X-Request-ID: {uuid4()}\r\n"
         if self._body is None:
             return f"{head}\r\n".encode("ascii")
         body = self._body(filling)
         return f"{head}{self._content_type}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body
+
+
+def correlation(request_id: str) -> str:
+    """The header line with the query's request id, or nothing if that is not one."""
+    return f"X-Correlation-ID: {request_id}\r\n" if _REQUEST_ID.fullmatch(request_id) else ""
 
 
 class HttpWay:
@@ -91,6 +94,7 @@ class HttpWay:
         tls = _tls(authorities, connect.get("ca_file", "")) if url.scheme == "https" else None
         self._limits = limits
         self._errors = manifest.errors
+        self._media: dict[bytes, bool] = {}
         self._accept = str(connect.get("accept", "application/json"))
         self.base_path = url.path.rstrip("/")
         self.origin = f"{url.scheme}://{url.netloc}"
@@ -193,8 +197,14 @@ class HttpWay:
         return ReadError(Reason.SOURCE_ERROR)
 
     def _is_json(self, answer: Answer) -> bool:
-        media = answer.headers.get(b"content-type", b"").split(b";", 1)[0].strip().lower().decode("latin-1")
-        return media in (self._accept, "application/json") or media.endswith("+json")
+        said = answer.headers.get(b"content-type", b"")
+        known = self._media.get(said)
+        if known is None:
+            media = said.split(b";", 1)[0].strip().lower().decode("latin-1")
+            known = media in (self._accept, "application/json") or media.endswith("+json")
+            if len(self._media) < 32:
+                self._media[said] = known
+        return known
 
     async def close(self) -> None:
         """Closes the connections."""

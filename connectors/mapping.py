@@ -98,7 +98,7 @@ class CategoryPlan:
         seen: set[str] = set()
         as_of = ""
         for item, document in items:
-            if where and not all(test(item) for test in where):
+            if where and not _all(where, item):
                 continue
             if superseded is not None:
                 _refuse_superseded(superseded, item, asked)
@@ -161,6 +161,13 @@ class CategoryPlan:
     @staticmethod
     def _at(place: tuple[Getter, bool] | None, item: Any, document: Any) -> str:
         return "" if place is None else _word(place[0], document if place[1] else item)
+
+
+def _all(tests: tuple[Test, ...], item: Any) -> bool:
+    for test in tests:  # noqa: SIM110 - a generator costs more than the tests
+        if not test(item):
+            return False
+    return True
 
 
 def _word(get: Getter, source: Any) -> str:

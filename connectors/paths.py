@@ -62,22 +62,38 @@ def first_key(path: str) -> str | None:
 
 
 def _plain(path: str) -> Getter:
-    steps: tuple[int | str, ...] = tuple(int(m[3]) if m[3] else m[1] or m[2] for m in _STEP.finditer(path))
+    steps = [int(m[3]) if m[3] else m[1] or m[2] for m in _STEP.finditer(path)]
     if len(steps) == 1:
         return member(str(steps[0]))
     if all(isinstance(step, str) for step in steps):
         return _members(tuple(map(str, steps)))
+    groups: list[tuple[tuple[str, ...], int]] = []
+    keys: list[str] = []
+    for step in steps:
+        if isinstance(step, int):
+            groups.append((tuple(keys), step))
+            keys = []
+        else:
+            keys.append(step)
+    return _walk(tuple(groups), tuple(keys))
+
+
+def _walk(groups: tuple[tuple[tuple[str, ...], int], ...], last: tuple[str, ...]) -> Getter:
+    """Members and indices in turn, then `last` members. Asked forgiveness, since what a path names is mostly there;
+    only an index needs a look before, or it would read a letter of a text."""
 
     def walk(value: Any) -> Any:
-        for step in steps:
-            if isinstance(step, str):
-                if type(value) is not dict:
+        try:
+            for keys, index in groups:
+                for key in keys:
+                    value = value[key]
+                if type(value) is not list:
                     return None
-                value = value.get(step)
-            elif type(value) is list and step < len(value):
-                value = value[step]
-            else:
-                return None
+                value = value[index]
+            for key in last:
+                value = value[key]
+        except (KeyError, IndexError, TypeError):
+            return None
         return value
 
     return walk
@@ -94,10 +110,11 @@ def member(key: str) -> Getter:
 
 def _members(keys: tuple[str, ...]) -> Getter:
     def members(value: Any) -> Any:
-        for key in keys:
-            if type(value) is not dict:
-                return None
-            value = value.get(key)
+        try:
+            for key in keys:
+                value = value[key]
+        except (KeyError, TypeError):
+            return None
         return value
 
     return members

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -44,6 +45,12 @@ def encoded(value: str) -> str:
     return value if value.isascii() and value.isalnum() else quote(value, safe="")
 
 
+@lru_cache(maxsize=64)
+def _system(value: str, encode: Callable[[str], str]) -> str:
+    """Systems are few and no secret; identifiers are kept by no cache."""
+    return encode(value)
+
+
 def text(template: str, encode: Callable[[str], str] = _as_is) -> Render:
     """A function that fills `template`, each value through `encode`. Raises `TemplateError`."""
     parts = _HOLE.split(template)
@@ -54,12 +61,14 @@ def text(template: str, encode: Callable[[str], str] = _as_is) -> Render:
         return lambda _: template
     literals = parts[0::2]
 
+    steps = tuple(zip(names, literals[1:], strict=True))
+
     def fill(filling: Filling) -> str:
-        out = [literals[0]]
-        for name, literal in zip(names, literals[1:], strict=True):
-            out.append(encode(getattr(filling, name)))
-            out.append(literal)
-        return "".join(out)
+        out = literals[0]
+        for name, literal in steps:
+            value = getattr(filling, name)
+            out += (_system(value, encode) if name == "system" else encode(value)) + literal
+        return out
 
     return fill
 

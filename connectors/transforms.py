@@ -53,14 +53,15 @@ def uk_date(value: Any) -> str:
 
 def iso_date(value: Any) -> str:
     """The date part of an ISO 8601 date or time. FHIR's partial dates (YYYY, YYYY-MM) stay as they are."""
-    if isinstance(value, (date, datetime)):
+    if isinstance(value, date):  # a datetime is one too
         return value.isoformat()[:10]
     text = _text(value).strip()
     if match := _ISO_DATE.fullmatch(text):
         try:
-            return date.fromisoformat(match[1]).isoformat()
+            date.fromisoformat(match[1])
         except ValueError:
             raise Unreadable("no such day") from None
+        return match[1]
     if _ISO_PART.fullmatch(text):
         return text
     raise Unreadable("YYYY-MM-DD expected")
