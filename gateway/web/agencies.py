@@ -3,9 +3,9 @@
 
 An object of another organisation answers as one that does not exist. Catalogue pages speak of no citizen and
 need no token. A `silent` pair shows in no decision, whatever was decided.
-"""
 
-from __future__ import annotations
+No postponed annotations here: FastAPI reads them, and these name what is made inside `router`.
+"""
 
 import base64
 from typing import Annotated, Any
@@ -110,7 +110,7 @@ def router(log: Log, agencies: Agencies, vocabulary: Vocabulary, registry: Regis
                     "owner": manifest.owner,
                     "sector": manifest.sector,
                     "status": manifest.status,
-                    "categories": sorted(manifest.categories),
+                    "categories": sorted(category.id for category in manifest.categories),
                     "version": manifest.version,
                 }
                 for manifest in registry.sources().values()

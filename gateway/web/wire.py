@@ -64,7 +64,7 @@ class LegalBasis(Struct, frozen=True, forbid_unknown_fields=True):
     agreement: Code
     gdpr_article_6: Basis | UnsetType = msgspec.UNSET
     gdpr_article_9: Basis | UnsetType = msgspec.UNSET
-    statute: Annotated[str, Meta(max_length=200)] | UnsetType = msgspec.UNSET
+    statute: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = msgspec.UNSET
 
 
 class ConsentAsked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,7 +78,7 @@ class WireUser(Struct, frozen=True, forbid_unknown_fields=True):
     """The person at the agency."""
 
     id: Reference
-    role: Code = ""
+    role: Code | UnsetType = msgspec.UNSET
     assurance: Literal["low", "medium", "high"] | UnsetType = msgspec.UNSET
 
 
@@ -140,7 +140,7 @@ class RecordQuery(Struct, frozen=True, forbid_unknown_fields=True):
     sources: Sources = Sources()
     completeness: CompletenessAsked = CompletenessAsked()
     freshness: Freshness = Freshness()
-    deadline_ms: Annotated[int, Meta(ge=50, le=30_000)] = 0
+    deadline_ms: Annotated[int, Meta(ge=50, le=30_000)] | UnsetType = msgspec.UNSET
     format: Literal["native"] = "native"
 
 
@@ -294,7 +294,7 @@ def _user(requester: Requester, caller: Caller) -> User | None:
     if not asserted:
         return caller.user
     if caller.user is None:
-        return User(asserted.id, asserted.role)
+        return User(asserted.id, asserted.role or "")
     if asserted.id != caller.user.id or (asserted.role and asserted.role != caller.user.role):
         _invalid("/requester/user", "not-the-token", "the user the access token was issued for, or no user")
     return caller.user
