@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs on real stores, and copies of them as an auditor would take one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from gateway import db, keyring
+from gateway.audit import checkpoint, tiles
+from gateway.audit.events import Entry
+from gateway.audit.log import Log
+from gateway.keyring import Keyring
+
+ORIGIN = "gateway.example/log/2026"
+MakeEntry = Callable[..., Entry]
+MakeLog = Callable[..., Log]
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+    """Keys of one gateway."""
+    folder = tmp_path_factory.mktemp("keys")
+    keyring.create(folder)
+    return keyring.load(folder)
+
+
+@pytest.fixture(scope="session")
+def vkey(keys: Keyring) -> str:
+    """The verifier key of every log that `make_log` makes."""
+    return checkpoint.vkey(ORIGIN, keys.log.public_key())
+
+
+@pytest.fixture
+def make_entry() -> MakeEntry:
+    """Makes events; `n` numbers them, and keywords replace members."""
+
+    def make(n: int = 0, **members: object) -> Entry:
+        groups = {
+            "actor": {"user": f"worker-{n}", "role": "discharge-coordinator"},
+            "subject": {"handle": f"sub_{n}"},
+            "request": {"reason": "Planning support after leaving hospital"},
+            "basis": {"agreement": "dsa-2026-014", "consent_seq": n},
+        }
+        values: dict[str, object] = {
+            "id": f"01900000-0000-7000-8000-{n:012x}",
+            "type": "access.intended",
+            "at_ms": 1_767_225_600_000 + n,
+            "org": "uk/nhs/XZZ01",
+            "svc": "xzz01-discharge",
+            "purpose": "direct-care.discharge-planning",
+            "decision": "permit",
+            "policy": "0" * 64,
+            "subjects": 1,
+            "groups": groups,
+            "subject_key": f"person-{n % 7}",
+        }
+        return Entry(**(values | members))  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+async def make_log(keys: Keyring) -> AsyncIterator[MakeLog]:
+    """Makes logs over an engine, not yet started; closes them all at the end."""
+    async with AsyncExitStack() as stack:
+
+        def make(engine: Engine, *, origin: str = ORIGIN, deadline_ms: int = 10_000, keys: Keyring = keys) -> Log:
+            log = Log(engine, keys, origin, deadline_ms=deadline_ms)
+            stack.push_async_callback(log.close)
+            return log
+
+        yield make
+
+
+@pytest.fixture
+async def log(engine: Engine, make_log: MakeLog) -> Log:
+    """A started log, on each store."""
+    log = make_log(engine)
+    await log.start()
+    return log
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+    """An engine on SQLite, for what does not depend on the store."""
+    engine = db.connect(sqlite_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+async def sqlite_log(sqlite_engine: Engine, make_log: MakeLog) -> Log:
+    """A started log on SQLite."""
+    log = make_log(sqlite_engine)
+    await log.start()
+    return log
+
+
+@pytest.fixture
+def export() -> Callable[[Log, Path], Path]:
+    """Copies a log into a folder, as tlog-tiles lays it out."""
+
+    def copy(log: Log, folder: Path) -> Path:
+        size = log.size
+        put(folder / "checkpoint", log.checkpoint().encode())
+        for level in range(8):
+            for n in range(((size >> 8 * level) + 255) // 256):
+                width = tiles.width_at(level, n, size)
+                hashes = log.tile(level, n, width)
+                assert hashes is not None
+                put(folder / "tile" / tiles.path(level, n, width), hashes)
+        for n in range((size + 255) // 256):
+            width = tiles.width_at(tiles.ENTRIES, n, size)
+            bundle = log.bundle(n, width)
+            assert bundle is not None
+            put(folder / "tile" / tiles.path(tiles.ENTRIES, n, width), bundle)
+        return folder
+
+    return copy
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
