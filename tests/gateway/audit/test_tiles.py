@@ -31,7 +31,8 @@ def test_paths_are_those_of_the_specification(tile: TilePath, path: str) -> None
 @pytest.mark.parametrize(
     "path",
     ["", "0", "0/", "0/00", "0/0000", "00/000", "64/000", "-1/000", "0/x000/001", "0/x001", "0/000.p/0",
-     "0/000.p/256", "0/000.p/01", "0/000.p/", "0/000/", "/0/000", "entries", "Entries/000", "0/٠٠٠", "0/000.p/٣", "0/000\n"],
+     "0/000.p/256", "0/000.p/01", "0/000.p/",
+     "0/000/", "/0/000", "entries", "Entries/000", "0/٠٠٠", "0/000.p/٣", "0/000\n"],
 )  # fmt: skip
 def test_a_path_of_another_form_is_no_tile(path: str) -> None:
     assert tiles.parse(path) is None
