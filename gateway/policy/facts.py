@@ -23,7 +23,7 @@ DAY_S = 86400
 Text = Annotated[str, Meta(max_length=256)]
 Names = Annotated[tuple[Text, ...], Meta(max_length=256)]
 ConsentState = Literal["none", "given", "refused", "withdrawn", "expired"]
-Instant = Annotated[int, Meta(ge=0, le=253402300799)]
+Instant = Annotated[int, Meta(ge=0, lt=7_258_118_400)]  # before 2200: nanoseconds still fit 64 bits in the rules
 
 
 class CallerFacts(Struct, frozen=True, forbid_unknown_fields=True):

@@ -30,10 +30,12 @@ released(pair, required) := pair.fields if {
 	field in pair.fields
 } - {field | some field in pair.consent.except}
 
-# pair number -> why consent does not carry it; absent where consent is not needed or is there
-reason[pair.n] := why(pair) if {
+# pair number -> why consent does not carry it; absent where consent is not needed or is there. The value is bound
+# in the body, never computed in the head: one engine loses the whole rule when a head is undefined for one pair.
+reason[pair.n] := because if {
 	some pair in pairs
 	needed[pair.n] == true
+	because := why(pair)
 }
 
 why(pair) := "consent-not-given" if {

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sentences for the agency, and what they must not give away."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import structs
+
+from gateway.model import Verdict, WithheldReason
+from gateway.policy.embedded import EmbeddedJudge
+from gateway.policy.explain import explain
+from gateway.policy.facts import ConsentFacts, PersonFacts
+from gateway.policy.vocabulary import Vocabulary
+
+from .conftest import Lawful
+
+
+def test_what_was_shared_is_explained_by_its_ground_and_both_bases(
+    judge: EmbeddedJudge, vocabulary: Vocabulary, lawful: Lawful
+) -> None:
+    verdict = judge.decide(lawful("dsa-2026-014", "health.medications")).verdicts[0]
+    assert explain(verdict, vocabulary) == [
+        "You need this to care for this person.",
+        "The lawful basis is UK GDPR Article 6(1)(e): public task.",
+        "Under the duty of confidentiality it rests on: implied consent for direct care.",
+    ]
+
+
+def test_refused_fields_are_named(vocabulary: Vocabulary) -> None:
+    verdict = Verdict(0, True, ("dose",), ("consent",), fields_refused=("prescriber",))
+    assert explain(verdict, vocabulary)[-1].endswith(": prescriber.")
+
+
+@pytest.mark.parametrize("reason", list(WithheldReason))
+def test_every_reason_has_a_sentence(vocabulary: Vocabulary, reason: WithheldReason) -> None:
+    said = explain(Verdict(0, False, reason=reason.value, disclosure="explain"), vocabulary)
+    assert said[0] == vocabulary.reasons[reason].agency
+
+
+def test_a_missing_consent_says_what_would_help(vocabulary: Vocabulary) -> None:
+    said = explain(Verdict(0, False, reason="consent-not-given", disclosure="explain"), vocabulary)
+    assert said[-1] == "Ask the citizen for their consent."
+
+
+def test_where_the_reason_could_harm_one_sentence_is_said_whatever_it_is(vocabulary: Vocabulary) -> None:
+    said = {tuple(explain(Verdict(0, False, reason=reason), vocabulary)) for reason in WithheldReason}
+    assert said == {(vocabulary.generic,)}
+
+
+def test_silence_says_nothing(vocabulary: Vocabulary) -> None:
+    assert explain(Verdict(0, False, reason="consent-not-given", disclosure="silent"), vocabulary) == []
+
+
+def test_a_reason_nobody_knows_is_not_shown(vocabulary: Vocabulary) -> None:
+    assert explain(Verdict(0, False, reason="odd", disclosure="explain"), vocabulary) == [vocabulary.generic]
+
+
+def test_a_stranger_is_explained_like_somebody_who_never_decided(
+    judge: EmbeddedJudge, vocabulary: Vocabulary, lawful: Lawful
+) -> None:
+    asked = lawful("dsa-2026-014", "support.plan")
+    undecided = structs.replace(
+        asked, pairs=tuple(structs.replace(pair, consent=ConsentFacts()) for pair in asked.pairs)
+    )
+    stranger = structs.replace(undecided, person=PersonFacts(False))
+    assert judge.decide(stranger) == judge.decide(undecided)
+    assert (
+        explain(judge.decide(stranger).verdicts[0], vocabulary)[0] == vocabulary.reasons["consent-not-given"].agency
+    )
