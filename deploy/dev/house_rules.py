@@ -49,21 +49,45 @@ def environment(file: File) -> Found:
 WRITES_LOG = re.compile(r"(?i)\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE|REPLACE\s+INTO)\s+\"?log\"?\.")
 
 
+WRITES = ("insert", "update", "delete")
+
+
 def log_writes(file: File) -> Found:
-    """Only gateway/audit writes to the tables of the log.
+    """Only gateway/audit writes to the tables of the log; others may read them.
 
     Why: the sequencer orders every entry under the head's lock; a second writer would fork the tree.
     """
     if file.path.startswith("gateway/audit/"):
         return
+    taken = _names_of_log_tables(file.tree)
     for node in ast.walk(file.tree):
         match node:
             case ast.Constant(value=str(sql)) if WRITES_LOG.search(sql):
                 yield node.lineno, "writes to the log: go through gateway.audit.log.Log"
-            case ast.ImportFrom(module="gateway.audit.tables") if file.path != "gateway/migrate.py":
-                yield node.lineno, "takes the log's tables: go through gateway.audit"
-            case ast.ImportFrom(module="gateway.audit", names=names) if "tables" in {n.name for n in names}:
-                yield node.lineno, "takes the log's tables: go through gateway.audit"
+            case ast.Call(func=ast.Attribute(value=table, attr=verb)) if verb in WRITES and _root(table) in taken:
+                yield node.lineno, "writes to the log: go through gateway.audit.log.Log"
+            case ast.Call(func=ast.Name(id=verb) | ast.Attribute(attr=verb), args=[table, *_]) if (
+                verb in WRITES and _root(table) in taken
+            ):
+                yield node.lineno, "writes to the log: go through gateway.audit.log.Log"
+
+
+def _names_of_log_tables(tree: ast.Module) -> set[str]:
+    """The names by which a file knows the log's tables, or the module that has them."""
+    names = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(module="gateway.audit.tables", names=aliases):
+                names |= {alias.asname or alias.name for alias in aliases}
+            case ast.ImportFrom(module="gateway.audit", names=aliases):
+                names |= {alias.asname or alias.name for alias in aliases if alias.name == "tables"}
+    return names
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def hidden_imports(file: File) -> Found:
