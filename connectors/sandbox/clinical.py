@@ -6,7 +6,7 @@ Codes are SNOMED CT concepts (medicines: the substance); doses are plausible and
 
 from __future__ import annotations
 
-from connectors.sandbox.days import ago, within
+from connectors.sandbox.days import age, ago, within
 from connectors.sandbox.draw import Draw
 from connectors.sandbox.names import WORKERS
 from connectors.sandbox.person import Allergy, Condition, Medication
@@ -61,8 +61,9 @@ ALLERGENS = (
 _SEVERITIES = ("mild", "moderate", "severe", "")
 
 
-def conditions(draw: Draw, years: int) -> tuple[tuple[int, Condition], ...]:
-    """The problems of somebody of that age, each with its place in PROBLEMS."""
+def conditions(draw: Draw, birth_date: str) -> tuple[tuple[int, Condition], ...]:
+    """The problems of somebody born that day, each with its place in PROBLEMS."""
+    years = age(birth_date)
     likely = 0.08 if years < 18 else 0.25 if years < 45 else 0.55 if years < 70 else 0.85
     if not draw.chance(likely):
         return ()
@@ -73,7 +74,7 @@ def conditions(draw: Draw, years: int) -> tuple[tuple[int, Condition], ...]:
             Condition(
                 code=PROBLEMS[place][0],
                 name=PROBLEMS[place][1],
-                onset=within(draw, max(30, min(years * 300, 9000))),
+                onset=max(birth_date, within(draw, max(30, min(years * 300, 9000)))),
                 status="active" if draw.chance(0.85) else "resolved",
             ),
         )
@@ -102,7 +103,7 @@ def medication(draw: Draw, medicine: tuple[str, str, str, str], condition: Condi
     )
 
 
-def allergies(draw: Draw) -> tuple[Allergy, ...]:
+def allergies(draw: Draw, birth_date: str) -> tuple[Allergy, ...]:
     """None for four people in five."""
     if not draw.chance(0.2):
         return ()
@@ -113,7 +114,7 @@ def allergies(draw: Draw) -> tuple[Allergy, ...]:
             reaction_code=reaction_code,
             reaction=reaction,
             severity=draw.pick(_SEVERITIES),
-            recorded=within(draw, 6000),
+            recorded=max(birth_date, within(draw, 6000)),
             status="active" if draw.chance(0.9) else "inactive",
         )
         for code, substance, reaction_code, reaction in draw.few(ALLERGENS, draw.between(1, 2))

@@ -19,7 +19,7 @@ from connectors.sandbox.person import Address, Citizen, Holdings, TaxAccount
 from connectors.sandbox.places import NOWHERE, PRACTICES, home
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 
-VERSION = "1"
+VERSION = "2"
 """Raised when the same seed gives other people or other bytes, so that stores made before are made anew."""
 
 MOST_PEOPLE = 800_000
@@ -129,12 +129,12 @@ class _Town:
         charity: bool,
     ) -> Holdings:
         draw = self._draw
-        problems = clinical.conditions(draw, years) if nhs else ()
+        problems = clinical.conditions(draw, member.birth_date) if nhs else ()
         lets = council and member.adult and address.uprn and draw.chance(0.35)
         cared = council and member.adult and draw.chance(0.3 if years >= 75 else 0.03)
         return Holdings(
             medications=clinical.medications(draw, problems),
-            allergies=clinical.allergies(draw) if nhs else (),
+            allergies=clinical.allergies(draw, member.birth_date) if nhs else (),
             conditions=tuple(condition for _, condition in problems),
             tenancies=(civic.tenancy(draw, address, older=years >= 65),) if lets else (),
             care=tuple(civic.care(draw) for _ in range(draw.between(1, 2))) if cared else (),
@@ -157,6 +157,7 @@ class _Town:
         if self._draw.chance(MISSING_BIRTH_DATE):
             return ""
         year, month, day = birth_date.split("-")
-        if self._draw.chance(CONFLICTING_BIRTH_DATE) and int(day) <= 12:
-            return f"{year}-{day}-{month}"
+        swapped = f"{year}-{day}-{month}"
+        if self._draw.chance(CONFLICTING_BIRTH_DATE) and int(day) <= 12 and swapped <= ago(0):
+            return swapped
         return birth_date

@@ -79,16 +79,24 @@ def find() -> Path:
 
 
 def reachable(folder: Path, runs_as: Account | None) -> Path:
-    """`folder` of programs, or a copy of its installation in a place that the account can reach."""
+    """`folder` of programs, or a copy of its installation in a place that the account can reach (a checkout in
+    root's home is not)."""
     if runs_as is None or runs_as.may_enter(folder):
         return folder
     installation = folder.parent
     name = hashlib.sha256(str(installation).encode()).hexdigest()[:16]
     copy = Path(tempfile.gettempdir()) / f"commons-postgres-{name}"
-    if not (copy / "bin" / "postgres").exists():
-        shutil.copytree(installation, copy, dirs_exist_ok=True, symlinks=True)
-        copy.chmod(0o755)
-    return copy / "bin"
+    if not copy.exists():
+        half = Path(tempfile.mkdtemp(prefix=f"{copy.name}."))
+        half.chmod(0o755)
+        package = installation.parent
+        shutil.copytree(installation, half / package.name / installation.name, symlinks=True)
+        # A wheel keeps the libraries of its programs beside its package, found by relative path.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, half / libraries.name)
+        half.rename(copy)
+    return copy / installation.parent.name / installation.name / folder.name
 
 
 def major(folder: Path) -> str:

@@ -27,6 +27,8 @@ from connectors.sandbox.council.binaries import CouncilError
 OWNER, READER, DATABASE = "core_owner", "gateway_reader", "core"
 
 _START_SECONDS = 60
+_ELSEWHERE = "commons-council-"
+"""Prefix of the places in the temporary folder."""
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -60,7 +62,7 @@ class Cluster:
         if self._account is None or self._account.may_enter(self.folder):
             return self.folder / "pgdata"
         name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"commons-council-{name}"
+        return Path(tempfile.gettempdir()) / f"{_ELSEWHERE}{name}" / "pgdata"
 
     def ready_to_start(self) -> bool:
         """Whether files are there that this PostgreSQL can run."""
@@ -76,10 +78,24 @@ class Cluster:
         self._delete()
         for name in (OWNER, READER):
             write_secret(self.folder / f"{name}.password", secrets.token_urlsafe(24))
+        self._make_room()
         self.data.mkdir(mode=0o700)
         if self._account:
             os.chown(self.data, self._account.uid, self._account.gid)
         self._initdb()
+
+    def _make_room(self) -> None:
+        """In the temporary folder: a place that says whose it is, after clearing those whose owner is gone."""
+        if self.data.parent == self.folder:
+            return
+        for place in Path(tempfile.gettempdir()).glob(f"{_ELSEWHERE}*"):
+            origin = place / "origin"
+            if place.stat().st_uid == os.geteuid() and origin.exists() and not Path(origin.read_text()).exists():
+                shutil.rmtree(place, ignore_errors=True)
+        self.data.parent.mkdir(mode=0o711, exist_ok=True)
+        if self.data.parent.stat().st_uid != os.geteuid():
+            raise CouncilError(f"{self.data.parent} belongs to somebody else")
+        (self.data.parent / "origin").write_text(str(self.folder))
 
     def _initdb(self) -> None:
         password = self.data.with_name(f"{self.data.name}.initial")
@@ -104,7 +120,7 @@ class Cluster:
 
     def _delete(self) -> None:
         self._end_leftover()
-        shutil.rmtree(self.data, ignore_errors=True)
+        shutil.rmtree(self.data if self.data.parent == self.folder else self.data.parent, ignore_errors=True)
 
     def _take(self) -> None:
         """Makes the files ours. The lock goes when its holder does, however that ends; a server whose holder has

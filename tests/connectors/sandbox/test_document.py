@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import yaml
 
 from connectors.sandbox.document import page
+from connectors.sandbox.faults import Mode
+from connectors.sandbox.launch import Twins
 from connectors.sandbox.stories import CHARITY, COUNCIL, GP, NHS_NUMBER, Story
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 
@@ -66,3 +70,22 @@ def test_a_fault_is_built_in_only_where_the_source_knows_the_citizen(story: Stor
     known = {GP: NHS_NUMBER in story.identifiers, COUNCIL: bool(story.citizen.council_ref)}
     known[CHARITY] = bool(story.citizen.charity_ref)
     assert all(known[fault.source] for fault in story.faults)
+
+
+def test_the_python_of_the_guide_runs_as_printed(
+    town: Path, tmp_path: Path, running_twins: Twins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guide = (ROOT / "docs" / "guides" / "sandbox.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    # The twins of the town already run, and two cannot run over one folder.
+    monkeypatch.setattr("connectors.sandbox.launch.launch", lambda _: nullcontext(running_twins))
+    scope = {"data_dir": town, "secrets_dir": tmp_path / "secrets"}
+    for block in blocks:
+        exec(block, scope)  # noqa: S102
+    assert (tmp_path / "secrets" / "nhs_gp_base_url").exists()
+
+
+def test_the_guide_tells_every_mode() -> None:
+    guide = (ROOT / "docs" / "guides" / "sandbox.md").read_text(encoding="utf-8")
+    assert [mode for mode in Mode if f"| `{mode}` |" not in guide] == []

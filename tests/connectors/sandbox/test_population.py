@@ -28,8 +28,8 @@ def town() -> Sequence[Citizen]:
 
 
 @pytest.fixture(scope="module")
-def city() -> Sequence[Citizen]:
-    return list(population(8000, 1))
+def city(soak: bool) -> Sequence[Citizen]:
+    return list(population(100_000 if soak else 8000, 1))
 
 
 def _addresses(citizen: Citizen) -> list[Address]:
@@ -126,6 +126,7 @@ def test_nothing_held_begins_before_birth(city: Sequence[Citizen]) -> None:
     for citizen in city:
         held = citizen.holdings
         assert all(item.onset >= citizen.birth_date for item in held.conditions)
+        assert all(item.recorded >= citizen.birth_date for item in held.allergies)
         assert all(item.started >= citizen.birth_date for item in (*held.medications, *held.tenancies, *held.care))
 
 
