@@ -181,21 +181,23 @@ async def _ask(stage: Stage, http: aiohttp.ClientSession, token: str, told: Stor
         ],
     }
     headers = {"Authorization": f"Bearer {token}", "X-Request-ID": str(uuid.uuid4())}
+    started = time.perf_counter()
     async with http.post("/v1/record-queries", json=body, headers=headers) as reply:
         answer: dict[str, Any] = await reply.json(content_type=None)
-        stage.check(
-            reply.status == 200, f"answered with status {reply.status}, {reply.headers.get('Server-Timing', '')}"
-        )
+    took_ms = (time.perf_counter() - started) * 1000
+    stage.check(reply.status == 200, f"answered with status {reply.status} in {took_ms:.0f} ms")
     _show(stage.console, answer)
     return answer, answer.get("receipt", {}).get("href", "/")
 
 
 def _show(console: Console, answer: dict[str, Any]) -> None:
-    table = Table("category", "source", "state", "items", "why", box=None, padding=(0, 2, 0, 3))
+    table = Table("  category", "source", "state", "why", box=None, padding=(0, 1))
     for row in _rows(answer):
         style = _STYLES.get(row["state"], "red")
-        state = f"[{style}]{row['state']}[/]"
-        table.add_row(row["category"], row["source"], state, str(row.get("items", 0)), row.get("reason", ""))
+        state = f"[{style}]{row['state']}[/] {row.get('items') or ''}"
+        _, sector, _, *system = row["source"].split("/")
+        source = f"{sector} {'/'.join(system)}"
+        table.add_row(f"  {row['category']}", source, state, row.get("reason", ""))
     console.print(table)
 
 
