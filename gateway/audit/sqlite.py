@@ -50,10 +50,11 @@ class SqliteStore:
 
     def claims(self, wanted: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], tuple[bytes, str]]:
         """See Store."""
-        sql = (
-            f"SELECT system, key, digest, query FROM claim WHERE (system, key) IN (VALUES {_rows(2, len(wanted))})"
+        found = self._all(
+            f"WITH wanted(s, k) AS (VALUES {_rows(2, len(wanted))}) SELECT system, key, digest, query FROM wanted "
+            "CROSS JOIN claim ON system = s AND key = k",  # in this order: IN (VALUES …) would scan the table
+            *(value for pair in wanted for value in pair),
         )
-        found = self._all(sql, *(value for pair in wanted for value in pair))
         return {(system, key): (digest, query) for system, key, digest, query in found}
 
     def indices(self, ids: Sequence[str]) -> dict[str, int]:
@@ -63,8 +64,8 @@ class SqliteStore:
     def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[str, bytes]]:
         """See Store."""
         found = self._all(
-            "SELECT subject, organisation, retention, id, wrapped FROM data_key WHERE "
-            f"(subject, organisation, retention) IN (VALUES {_rows(3, len(names))})",
+            f"WITH wanted(s, o, r) AS (VALUES {_rows(3, len(names))}) SELECT subject, organisation, retention, id, "
+            "wrapped FROM wanted CROSS JOIN data_key ON subject = s AND organisation = o AND retention = r",
             *(value for name in names for value in name),
         )
         return {(subject, org, retention): (id, wrapped) for subject, org, retention, id, wrapped in found}
