@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -71,8 +72,8 @@ async def drip(_: Asked, writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def upstream(respond: Respond) -> AsyncIterator[Upstream]:
-    """Runs an upstream on a port of its own."""
+async def upstream(respond: Respond, tls: ssl.SSLContext | None = None) -> AsyncIterator[Upstream]:
+    """Runs an upstream on a port of its own; over TLS when it is given a context."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -92,13 +93,15 @@ async def upstream(respond: Respond) -> AsyncIterator[Upstream]:
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             here.closed.set()
+        except asyncio.CancelledError:
+            pass  # the test is over
         finally:
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=1 << 20, ssl=tls)
     port = server.sockets[0].getsockname()[1]
-    here = Upstream(f"http://127.0.0.1:{port}/api", respond)
+    here = Upstream(f"https://localhost:{port}/api" if tls else f"http://127.0.0.1:{port}/api", respond)
     try:
         yield here
     finally:
