@@ -173,9 +173,7 @@ def held(standing: Standing, category: str, source: str, now: int, agreement: st
     speaking = [
         statement
         for statement in statements
-        if statement.state is State.GIVEN
-        and now < statement.until
-        and any(statement.says(name, source) for name in given)
+        if now < statement.until and any(statement.says(name, source) for name in given)
     ]
     everything = _OTHER in given
     return Held(
@@ -276,9 +274,9 @@ def _remains(denial: CategoryStanding) -> Scope:
     right across."""
     fields, sources = set(denial.fields), set(denial.sources)
     for hole in denial.holes:
-        if fields and hole.fields and Scope((), hole.sources).covers(Scope((), denial.sources)):
+        if Scope((), hole.sources).covers(Scope((), denial.sources)):
             fields -= set(hole.fields)
-        elif sources and hole.sources and Scope(hole.fields).covers(Scope(denial.fields)):
+        elif Scope(hole.fields).covers(Scope(denial.fields)):
             sources -= set(hole.sources)
     return Scope(tuple(sorted(fields)), tuple(sorted(sources)))
 

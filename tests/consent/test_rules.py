@@ -142,8 +142,9 @@ def test_a_narrower_giving_does_not_shorten_a_wider_one() -> None:
     assert held(statements, now=NOON + 5).fields_except == ()
 
 
-def test_a_wider_and_longer_giving_makes_the_narrower_one_superfluous() -> None:
-    statements = after(given(fields=GOAL, until=NOON + 5), given())
+@pytest.mark.parametrize("until", [NOON + 5, NOON + 6])
+def test_a_wider_giving_for_as_long_makes_the_narrower_one_superfluous(until: int) -> None:
+    statements = after(given(fields=GOAL, until=NOON + 5), given(until=until))
     assert len(statements[PLAN]) == 1
 
 
@@ -176,6 +177,11 @@ def test_a_no_ends_exactly_what_it_names(no: type[Event]) -> None:
 def test_a_withdrawal_ends_the_permits_of_every_agreement() -> None:
     statements = after(given(agreement="dsa-2026-021"), given(), withdrawn())
     assert permitted(statements) == set()
+
+
+def test_a_withdrawal_explains_the_absence_under_every_agreement() -> None:
+    statements = after(given(agreement="dsa-2026-021"), withdrawn(agreement="dsa-2026-021"))
+    assert held(statements, agreement="dsa-2026-014").state is State.WITHDRAWN
 
 
 def test_a_withdrawal_for_one_purpose_leaves_the_others() -> None:
@@ -216,6 +222,15 @@ def test_a_refusal_of_what_is_wholly_given_in_two_parts_is_sent_to_withdrawal() 
         rules.admit(before, refused(fields=BOTH))
 
 
+def test_a_refusal_of_what_is_partly_given_and_partly_refused_already_is_taken() -> None:
+    rules.admit(after(given(fields=GOAL), refused(fields=NOTES)), refused(fields=BOTH))
+
+
+def test_what_stands_at_other_sources_does_not_count() -> None:
+    with pytest.raises(GivenWithdrawInstead):
+        rules.admit(after(given(sources=("crm",))), refused(sources=("crm",)))
+
+
 def test_one_category_that_cannot_be_refused_stops_the_whole_refusal() -> None:
     with pytest.raises(GivenWithdrawInstead):
         rules.admit(after(given(VISITS)), refused(PLAN, VISITS))
@@ -234,6 +249,15 @@ def test_a_withdrawal_may_sweep_over_what_was_refused() -> None:
 def test_a_withdrawal_of_what_was_not_given_leaves_no_trace() -> None:
     yes = given(fields=GOAL)
     assert after(yes, withdrawn(fields=NOTES)) == after(yes)
+
+
+def test_a_withdrawal_of_what_was_withdrawn_leaves_no_trace() -> None:
+    events = [given(), withdrawn(fields=GOAL)]
+    assert after(*events, withdrawn(fields=GOAL, sources=("crm",))) == after(*events)
+
+
+def test_a_no_does_not_run_out() -> None:
+    assert [one.until for one in after(given(), withdrawn(), refused(VISITS))[PLAN]] == [0]
 
 
 # -- rule 3: an explicit no beats a yes of equal or narrower scope; what takes it back ------------------------
@@ -336,6 +360,17 @@ def test_the_answer_says_when_time_alone_could_change_it() -> None:
     statements = after(given(until=NOON + 5))
     assert held(statements, now=NOON + 4).until == NOON + 5
     assert held(statements, now=NOON + 5).until == 0
+
+
+def test_only_what_permits_says_when_time_could_change_the_answer() -> None:
+    yes = given(fields=NOTES, until=NOON + 9)
+    statements = after(
+        given(fields=GOAL, at=NOON - YEAR, until=NOON),
+        given(fields=GOAL, sources=("core",), until=NOON + 5),
+        yes,
+        refused(fields=("support.plan/status",)),
+    )
+    assert held(statements) == rules.Held(State.GIVEN, ("notes",), (), NOON + 9, (yes.id,))
 
 
 # -- reading --------------------------------------------------------------------------------------------------

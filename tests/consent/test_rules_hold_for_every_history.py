@@ -88,6 +88,8 @@ def test_reading_a_category_is_reading_each_of_its_fields(events: list[Event]) -
             field in held.fields if held.fields else field not in held.fields_except
         )
         assert in_held == ((category, field, source) in permitted(statements, now))
+        assert not (held.fields and held.fields_except)
+        assert (held.until > now) == (held.state is State.GIVEN)
 
 
 @given(histories())
