@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from connectors.registry import load
-from connectors.sandbox.fixtures import CITIZENS, ROOT, Case, System, cases, leaves, parted, written
+from connectors.sandbox.fixtures import CITIZENS, ROOT, Case, System, cases, leaves, parted, system, written
 
 FIXTURES = ROOT / "fixtures"
 SOURCES = sorted(CITIZENS)
@@ -37,19 +37,19 @@ def _leaves(source: str) -> dict[str, dict[str, list[str]]]:
 
 def _first(source: str, category: str, citizen: str = "all-returned") -> tuple[System, Case, Any]:
     case = next(c for c in cases() if (c.source, c.category, c.citizen) == (source, category, citizen))
-    return System(source), case, _upstream(case)
+    return system(source), case, _upstream(case)
 
 
 @each_case
 def test_a_recorded_answer_becomes_exactly_these_records(case: Case) -> None:
     golden = (FIXTURES / case.source / f"{case.name}.records.json").read_bytes()
-    assert written(System(case.source).records(case, _upstream(case))) == golden
+    assert written(system(case.source).records(case, _upstream(case))) == golden
 
 
 @each_case
 def test_every_member_of_an_answer_is_known_to_be_read_or_to_stay_behind(case: Case) -> None:
     upstream = _upstream(case)
-    read, stays = parted(System(case.source), case, upstream)
+    read, stays = parted(case, upstream)
     told = _leaves(case.source)[case.category]
     assert read <= set(told["read"])
     assert stays <= set(told["stays"]) | set(told["read"])
@@ -66,7 +66,7 @@ def test_what_stays_behind_is_in_no_record(case: Case) -> None:
             for step in steps[:-1]:
                 holder = holder[step]
             holder[steps[-1]] = CANARY
-    left = orjson.dumps(System(case.source).records(case, upstream))
+    left = orjson.dumps(system(case.source).records(case, upstream))
     assert CANARY.lower().encode() not in left.lower()
 
 
@@ -77,13 +77,13 @@ def test_a_member_that_the_source_adds_tomorrow_does_not_leave(case: Case) -> No
             return {key: grown(member) for key, member in value.items()} | {"added": CANARY, "note2": {"x": CANARY}}
         return [grown(member) for member in value] if isinstance(value, list) else value
 
-    system = System(case.source)
-    assert system.records(case, grown(_upstream(case))) == system.records(case, _upstream(case))
+    records = system(case.source).records
+    assert records(case, grown(_upstream(case))) == records(case, _upstream(case))
 
 
 @each_source
 def test_every_category_of_a_source_has_a_fixture_with_every_field(source: str) -> None:
-    vocabulary, system = _vocabulary(), System(source)
+    vocabulary = _vocabulary()
     seen: dict[str, set[str]] = {}
     for case in cases():
         if case.source == source:
@@ -91,7 +91,8 @@ def test_every_category_of_a_source_has_a_fixture_with_every_field(source: str) 
             for record in told.get("records", []):
                 seen.setdefault(case.category, set()).update(record["fields"])
     written_by = {
-        category: {rule["to"] for rule in spec["fields"]} for category, spec in system.mapping["categories"].items()
+        category: {rule["to"] for rule in spec["fields"]}
+        for category, spec in system(source).mapping["categories"].items()
     }
     assert seen.keys() == written_by.keys()
     for category, fields in written_by.items():
@@ -110,7 +111,7 @@ def test_the_shipped_manifests_load_against_the_shipped_vocabulary() -> None:
 
 @each_source
 def test_a_manifest_names_its_fixtures_and_holds_no_address(source: str) -> None:
-    manifest = System(source).manifest
+    manifest = system(source).manifest
     assert (ROOT.parent / manifest.fixtures).is_dir()
     assert "://" not in str(manifest.connect)
 
@@ -130,8 +131,8 @@ def test_a_manifest_names_its_fixtures_and_holds_no_address(source: str) -> None
 def test_a_code_without_meaning_stays_behind_and_its_field_is_named(
     category: str, column: str, code: str, field: str
 ) -> None:
-    system, case, rows = _first("council-core", category)
-    [record] = system.records(case, [rows[0] | {column: code}])["records"]
+    source, case, rows = _first("council-core", category)
+    [record] = source.records(case, [rows[0] | {column: code}])["records"]
     assert field not in record["fields"]
     assert list(record["unmapped"]) == [field]
     assert code not in str(record)
@@ -139,30 +140,30 @@ def test_a_code_without_meaning_stays_behind_and_its_field_is_named(
 
 @pytest.mark.parametrize(("spelling", "meaning"), [("sec ", "secure"), (" S", "secure"), ("B&B", "temporary")])
 def test_the_several_spellings_of_one_code_mean_the_same(spelling: str, meaning: str) -> None:
-    system, case, rows = _first("council-core", "housing.tenancy")
-    [record] = system.records(case, [rows[0] | {"TEN_TYP": spelling}])["records"]
+    source, case, rows = _first("council-core", "housing.tenancy")
+    [record] = source.records(case, [rows[0] | {"TEN_TYP": spelling}])["records"]
     assert record["fields"]["tenancy_type"] == meaning
 
 
 def test_a_restricted_patient_keeps_address_and_practice_even_if_the_source_sends_them() -> None:
-    system, case, patient = _first("nhs-gp-record", "identity.demographics")
+    source, case, patient = _first("nhs-gp-record", "identity.demographics")
     patient["meta"]["security"].append({"code": "R"})
-    [record] = system.records(case, patient)["records"]
+    [record] = source.records(case, patient)["records"]
     assert sorted(record["withheld"]) == ["address", "gp_practice", "postcode", "telephone"]
     assert not set(record["withheld"]) & record["fields"].keys()
 
 
 @pytest.mark.parametrize("status", ["entered-in-error", "draft"])
 def test_a_prescription_that_never_was_is_none(status: str) -> None:
-    system, case, bundle = _first("nhs-gp-record", "health.medications")
-    before = system.records(case, bundle)["records"]
+    source, case, bundle = _first("nhs-gp-record", "health.medications")
+    before = source.records(case, bundle)["records"]
     bundle["entry"][0]["resource"]["status"] = status
-    assert system.records(case, bundle)["records"] == before[1:]
+    assert source.records(case, bundle)["records"] == before[1:]
 
 
 @each_case
 def test_an_answer_about_somebody_else_is_refused_whole(case: Case) -> None:
-    told = System(case.source).records(
+    told = system(case.source).records(
         Case(case.source, case.category, case.citizen, "9999999999"), _upstream(case)
     )
     assert told == {"outcome": "unavailable", "reason": "identity-mismatch", "replaced_by": ""}
