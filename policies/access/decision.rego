@@ -26,14 +26,13 @@ decision := {
 verdicts := [verdict |
 	terms := {pair.n: pair.term | some pair in pairs}
 	some pair in input.pairs
-	held := {name | some name, numbers in holding; pair.n in numbers}
+	term := object.get(terms, pair.n, no_term)
 	grounds := {name | some name, numbers in applying; pair.n in numbers}
 	fields := object.get(released, pair.n, set())
-	term := object.get(terms, pair.n, no_term)
-	verdict := conclude(pair, term, fields, held, grounds)
+	verdict := conclude(pair, term, grounds, fields)
 ]
 
-conclude(pair, term, fields, held, grounds) := {
+conclude(pair, term, grounds, fields) := {
 	"n": pair.n,
 	"allow": true,
 	"fields": fields,
@@ -45,19 +44,18 @@ conclude(pair, term, fields, held, grounds) := {
 	"confidentiality_basis": term.confidentiality_basis,
 	"disclosure": term.disclosure,
 } if {
-	count(held) == count(required)
-	count(required) > 0
+	pair.n in unbroken
 	count(grounds) > 0
 	count(fields) > 0
-	all_stated
-	pairs_distinct
-} else := {
-	"n": pair.n,
+} else := refused(pair.n, term, {name | some name, numbers in holding; pair.n in numbers})
+
+refused(n, term, held) := {
+	"n": n,
 	"allow": false,
 	"fields": [],
 	"grounds": [],
-	"broken": told(pair.n, required - held),
-	"reason": reason(pair.n, required - held),
+	"broken": told(n, required - held),
+	"reason": reason(n, required - held),
 	"fields_refused": [],
 	"lawful_basis": term.lawful_basis,
 	"confidentiality_basis": term.confidentiality_basis,
@@ -71,6 +69,15 @@ wanted(pair, term) := object.keys(term.fields) if {
 } else := {field | some field in pair.fields}
 
 # -- what is required, and what is there ------------------------------------------------------------------
+
+# The pair numbers for which every required limit holds. There are none unless as many limits answer as are
+# required, every obligation could be stated, and no number stands for two pairs.
+unbroken := intersection({numbers | some numbers in holding}) if {
+	count(required) > 0
+	count(holding) == count(required)
+	count(stated) == count(data.manifest.obligations)
+	count({pair.n | some pair in input.pairs}) == count(input.pairs)
+}
 
 required := {limit.name | some limit in data.manifest.limits}
 
@@ -88,10 +95,11 @@ applying := {name: numbers |
 	numbers := packages[name].applies
 }
 
-all_stated if {
+# required obligations that could be stated
+stated := {name |
 	packages := data.commons.obligations
-	stated := {name | some name in data.manifest.obligations; packages[name].stated == true}
-	count(stated) == count(data.manifest.obligations)
+	some name in data.manifest.obligations
+	packages[name].stated == true
 }
 
 duties contains duty if {
@@ -99,9 +107,6 @@ duties contains duty if {
 	some name in data.manifest.obligations
 	some duty in packages[name].duties
 }
-
-# A number that stands for two pairs would let one pair's limits answer for the other.
-pairs_distinct if count({pair.n | some pair in input.pairs}) == count(input.pairs)
 
 # -- why not ----------------------------------------------------------------------------------------------
 

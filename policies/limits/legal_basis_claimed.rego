@@ -20,20 +20,25 @@ import data.commons.lib.asked.agreement
 import data.commons.lib.asked.pairs
 
 holds contains pair.n if {
+	claimed
+	input.request.consent_mode in {"required", "if-present"}
+	some pair in pairs
+}
+
+holds contains pair.n if {
+	claimed
+	input.request.consent_mode == "not-basis"
+	some pair in pairs
+	pair.rests_on in {"direct-care", "article-6"}
+}
+
+# What is claimed is stated in the agreement, and what is not claimed need not be.
+claimed if {
 	claims := agreement.claims
 	agreed(claims, input.request.lawful_basis)
 	agreed(claims, input.request.special_category_basis)
-	some pair in pairs
-	consent_agreed(pair.rests_on)
 }
 
 agreed(_, basis) if basis == ""
 
 agreed(claims, basis) if claims[basis] == true
-
-consent_agreed(_) if input.request.consent_mode in {"required", "if-present"}
-
-consent_agreed(rests_on) if {
-	input.request.consent_mode == "not-basis"
-	rests_on in {"direct-care", "article-6"}
-}
