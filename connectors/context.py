@@ -11,6 +11,7 @@ from msgspec import Struct
 from connectors.base import Envelope, Finding, Health, Read
 from connectors.http import HttpWay
 from connectors.manifest import Manifest
+from connectors.mapping import CategoryPlan
 from connectors.sql import SqlWay
 
 
@@ -28,8 +29,17 @@ class Context(Struct, frozen=True):
 
     manifest: Manifest
     mapping: str
-    plan: Any
+    plan: Mapping[str, Any]
     way: HttpWay | SqlWay
+
+
+class Part(Protocol):
+    """An engine's plan of one category; beside what the engine needs it has the compiled mapping."""
+
+    @property
+    def plan(self) -> CategoryPlan:
+        """The compiled mapping."""
+        ...
 
 
 class Engine(Protocol):
@@ -43,8 +53,8 @@ class Engine(Protocol):
         """Static faults of a manifest and mapping for this engine; no network."""
         ...
 
-    def prepare(self, manifest: Manifest, mapping: Mapping[str, Any], way: HttpWay | SqlWay) -> Any:
-        """Compiles the mapping to this engine's plan, once."""
+    def prepare(self, manifest: Manifest, mapping: Mapping[str, Any], way: HttpWay | SqlWay) -> Mapping[str, Part]:
+        """Compiles the mapping, once: category → this engine's plan of it."""
         ...
 
     async def read(self, context: Context, read: Read) -> list[Envelope]:

@@ -8,7 +8,7 @@ rule cannot read stays behind and its field's name is reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -16,11 +16,23 @@ from typing import Any, Final
 from msgspec import Struct
 
 from connectors.base import Outcome, ReadError, Reason, Record
+from connectors.census import Census
 from connectors.paths import Getter
-from connectors.transforms import Transform, Unreadable, chained, number_text
+from connectors.rules import (
+    Paths,
+    Place,
+    Rule,
+    Superseded,
+    Test,
+    compiled_place,
+    compiled_restricted,
+    compiled_rule,
+    compiled_superseded,
+    compiled_test,
+    read_by,
+)
+from connectors.transforms import Unreadable, number_text
 
-Paths = Callable[[str], Getter]
-Test = Callable[[Any], bool]
 Item = tuple[Any, Any]  # a record, and the whole answer it stood in
 
 SINGULAR: Final = frozenset({"person"})  # record types of which a citizen has one at a source
@@ -34,31 +46,6 @@ class Applied(Struct, frozen=True):
     as_of: str
 
 
-class Rule(Struct, frozen=True):
-    """One field: `get` its value, then `post` (transforms and code map)."""
-
-    to: str
-    get: Getter
-    post: Transform | None
-    required: bool
-    null: bool
-
-
-class Superseded(Struct, frozen=True):
-    """Signs that the asked identifier is an old one."""
-
-    when: tuple[Test, ...]
-    asked_in: Getter | None
-    replaced_by: Getter | None
-
-
-class Restricted(Struct, frozen=True):
-    """Signs that the source restricts a record; `drop` empty withholds the whole category."""
-
-    when: tuple[Test, ...]
-    drop: frozenset[str]
-
-
 class CategoryPlan:
     """One category's compiled mapping. `apply` is the hot path: about 2 µs a field."""
 
@@ -68,15 +55,16 @@ class CategoryPlan:
         """`spec` is the category's part of a mapping file, already valid by the schema."""
         self.category = category
         self.record: str = spec["record"]
-        self.rules = tuple(_rule(rule, paths, code_maps) for rule in spec["fields"])
-        self.echo, self._echo_document = _place(spec["echo"], paths)
+        self.rules = tuple(compiled_rule(rule, paths, code_maps) for rule in spec["fields"])
+        self.echo, self._echo_document = compiled_place(spec["echo"], paths)
         self._where = tuple(compiled_test(test, paths) for test in spec.get("where", ()))
-        self._superseded = _superseded(spec.get("superseded"), paths)
-        self._restricted = _restricted(spec.get("restricted"), paths)
-        self._source_record = _place(spec["source_record"], paths) if "source_record" in spec else None
-        self._version = _place(spec["version"], paths) if "version" in spec else None
-        self._last_updated = _place(spec["last_updated"], paths) if "last_updated" in spec else None
-        self._as_of = _place(spec["as_of"], paths) if "as_of" in spec else None
+        self._superseded = compiled_superseded(spec.get("superseded"), paths)
+        self._restricted = compiled_restricted(spec.get("restricted"), paths)
+        self._source_record = compiled_place(spec["source_record"], paths) if "source_record" in spec else None
+        self._version = compiled_place(spec["version"], paths) if "version" in spec else None
+        self._last_updated = compiled_place(spec["last_updated"], paths) if "last_updated" in spec else None
+        self._as_of = compiled_place(spec["as_of"], paths) if "as_of" in spec else None
+        self.census = Census(read_by(spec))
         self._by_grant: dict[tuple[str, ...], tuple[Rule, ...]] = {}
 
     def granted(self, fields: tuple[str, ...]) -> tuple[Rule, ...]:
@@ -148,6 +136,7 @@ class CategoryPlan:
                 raise ReadError(Reason.GARBAGE)
             elif rule.null:
                 out[rule.to] = None
+        self.census.count(item, unmapped)
         return Record(
             category=self.category,
             fields=out,
@@ -159,7 +148,7 @@ class CategoryPlan:
         )
 
     @staticmethod
-    def _at(place: tuple[Getter, bool] | None, item: Any, document: Any) -> str:
+    def _at(place: Place | None, item: Any, document: Any) -> str:
         return "" if place is None else _word(place[0], document if place[1] else item)
 
 
@@ -212,131 +201,9 @@ def _plain(value: Any) -> Any:
     raise Unreadable("a plain value expected")
 
 
-# -- compiling --------------------------------------------------------------------------------------------
-
-
 def compile_categories(mapping: Mapping[str, Any], paths: Callable[[str], Paths]) -> dict[str, CategoryPlan]:
     """Every category of a valid mapping; `paths` gives the path compiler of a category."""
     return {
         category: CategoryPlan(category, spec, paths(category), mapping.get("code_maps", {}))
         for category, spec in mapping["categories"].items()
     }
-
-
-def _rule(rule: Mapping[str, Any], paths: Paths, code_maps: Mapping[str, Mapping[str, str]]) -> Rule:
-    if "const" in rule:
-        constant = rule["const"]
-        return Rule(rule["to"], lambda _: constant, None, required=False, null=False)
-    sources = rule["from"]
-    if isinstance(sources, str):
-        get = paths(sources)
-    else:
-        getters = tuple(paths(source) for source in sources)
-        get = _joined(getters, rule["join"]) if "join" in rule else _first(getters)
-    if "join" in rule and isinstance(sources, str):
-        get = _joined((get,), rule["join"])
-    post = chained(rule.get("via", ()))
-    if "code_map" in rule:
-        post = _coded(post, dict(code_maps[rule["code_map"]]))
-    return Rule(rule["to"], get, post, rule.get("required", False), rule.get("default") == "null")
-
-
-def _first(getters: Sequence[Getter]) -> Getter:
-    def first(item: Any) -> Any:
-        for get in getters:
-            value = get(item)
-            if value is not None and value not in ("", []):
-                return value
-        return None
-
-    return first
-
-
-def _joined(getters: Sequence[Getter], separator: str) -> Getter:
-    def joined(item: Any) -> Any:
-        words: list[str] = []
-        for get in getters:
-            value = get(item)
-            for one in value if type(value) is list else (value,):
-                if type(one) is str:
-                    if word := one.strip():
-                        words.append(word)
-                elif type(one) is int:
-                    words.append(str(one))
-                elif one is not None:
-                    raise Unreadable("text expected")
-        return separator.join(words)
-
-    return joined
-
-
-def _coded(before: Transform | None, table: Mapping[str, str]) -> Transform:
-    def one(value: Any) -> str:
-        word = table.get(value if type(value) is str else _code_text(value))
-        if word is None:
-            raise Unreadable("not in the code map")
-        return word
-
-    def coded(value: Any) -> Any:
-        if before is not None:
-            value = before(value)
-            if value is None:
-                return None
-        return [one(member) for member in value] if type(value) is list else one(value)
-
-    return coded
-
-
-def _code_text(value: Any) -> str:
-    return ("true" if value else "false") if type(value) is bool else str(value)
-
-
-def _place(place: str | Mapping[str, Any], paths: Paths) -> tuple[Getter, bool]:
-    if isinstance(place, str):
-        return paths(place), False
-    get, post = paths(place["from"]), chained(place.get("via", ()))
-    if post is None:
-        return get, place.get("on") == "document"
-
-    def through(item: Any) -> Any:
-        value = get(item)
-        return None if value is None or value == "" else post(value)
-
-    return through, place.get("on") == "document"
-
-
-def compiled_test(test: Mapping[str, Any], paths: Paths) -> Test:
-    """One test of a mapping as a function of a record or an answer; it never raises."""
-    get = paths(test["from"])
-    if "equals" in test:
-        wanted = test["equals"]
-        return lambda item: bool(get(item) == wanted)
-    if "in" in test:
-        wanted = test["in"]
-        return lambda item: get(item) in wanted
-    if "not_in" in test:
-        wanted = test["not_in"]
-        return lambda item: get(item) not in wanted
-    if "contains" in test:
-        wanted = test["contains"]
-        return lambda item: isinstance(held := get(item), list) and wanted in held
-    exists = test["exists"]
-    return lambda item: (get(item) not in (None, "", [])) is exists
-
-
-def _superseded(spec: Mapping[str, Any] | None, paths: Paths) -> Superseded | None:
-    if spec is None:
-        return None
-    return Superseded(
-        when=tuple(compiled_test(test, paths) for test in spec.get("when", ())),
-        asked_in=paths(spec["asked_in"]) if "asked_in" in spec else None,
-        replaced_by=paths(spec["replaced_by"]) if "replaced_by" in spec else None,
-    )
-
-
-def _restricted(spec: Mapping[str, Any] | None, paths: Paths) -> Restricted | None:
-    if spec is None:
-        return None
-    return Restricted(
-        when=tuple(compiled_test(test, paths) for test in spec["when"]), drop=frozenset(spec.get("drop", ()))
-    )

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from connectors.anysql import ThreadWay
 from connectors.base import Finding, Health, Reason
+from connectors.census import Census
 from connectors.context import Context, Engine
 from connectors.engines.fhir_rest import FhirRest
 from connectors.engines.rest_json import RestJson
@@ -46,7 +47,6 @@ class Source:
         self.context = context
         self.why = why
         self.gate = Gate(manifest)
-        self.categories = frozenset(category.id for category in manifest.categories)
 
     def __repr__(self) -> str:
         return f"Source({self.manifest.id!r})"
@@ -92,6 +92,14 @@ class Registry:
         idle = [source for source in self._sources.values() if source.context is None]
         healths = await asyncio.gather(*(engine.probe(context) for engine, context in usable))
         return [*healths, *(Health(source.manifest.id, well=False, reason=source.why) for source in idle)]
+
+    def census(self) -> dict[str, dict[str, Census]]:
+        """Source → category → what its mapping could not read and does not read, by name."""
+        return {
+            id: {category: part.plan.census for category, part in source.context.plan.items()}
+            for id, source in self._sources.items()
+            if source.context is not None
+        }
 
     async def close(self) -> None:
         """Closes every way out."""

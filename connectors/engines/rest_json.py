@@ -17,8 +17,9 @@ from connectors.context import Context, EngineInfo
 from connectors.fetch import Ask, Following, Wanted
 from connectors.http import Exchange, HttpWay
 from connectors.manifest import Manifest
-from connectors.mapping import Test, compile_categories, compiled_test
+from connectors.mapping import compile_categories
 from connectors.paths import Getter, compiled
+from connectors.rules import Test, compiled_test
 from connectors.sql import SqlWay
 from connectors.templates import Filling, Render, TemplateError, encoded, json_body, pairs, text
 from connectors.wire import Answer

@@ -7,8 +7,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from connectors.base import Envelope, Finding, Health, Outcome, Read, ReadError, Reason
 from connectors.context import Context, EngineInfo
 from connectors.http import HttpWay
@@ -17,12 +15,6 @@ from connectors.manifest import Manifest
 from connectors.mapping import CategoryPlan, compile_categories
 from connectors.paths import member
 from connectors.sql import CategorySql, Progress, Row, SqlWay, fixed_columns, sources
-
-
-class SqlPlan(Struct, frozen=True, eq=False):
-    """Every category over its view."""
-
-    categories: dict[str, CategorySql]
 
 
 class SqlView:
@@ -59,22 +51,22 @@ class SqlView:
             ]
         return findings
 
-    def prepare(self, manifest: Manifest, mapping: Mapping[str, Any], way: HttpWay | SqlWay) -> SqlPlan:
+    def prepare(
+        self, manifest: Manifest, mapping: Mapping[str, Any], way: HttpWay | SqlWay
+    ) -> dict[str, CategorySql]:
         """Tables and selects of every category."""
         plans: dict[str, CategoryPlan] = compile_categories(mapping, lambda _: member)
-        return SqlPlan(
-            {
-                category: CategorySql(category, spec, manifest, plans[category])
-                for category, spec in mapping["categories"].items()
-            }
-        )
+        return {
+            category: CategorySql(category, spec, manifest, plans[category])
+            for category, spec in mapping["categories"].items()
+        }
 
     async def read(self, context: Context, read: Read) -> list[Envelope]:
         """One envelope per wanted category; all of them from one round trip."""
         loop = asyncio.get_running_loop()
         manifest, way = context.manifest, _sql(context)
         effort, progress = Effort(started=loop.time(), calls=1), Progress()
-        categories: dict[str, CategorySql] = context.plan.categories
+        categories: Mapping[str, CategorySql] = context.plan
         bound = {name: categories[name].bound(read) for name in read.wants if name in categories}
         results: dict[str, Result] = {}
         if any(one.statement.integer_key for one in bound.values()) and not _is_integer(read.identifier):

@@ -184,3 +184,19 @@ def test_a_restricted_record_can_withhold_the_whole_category() -> None:
 def test_a_test_holds_or_not_and_never_raises(test: dict[str, Any], item: dict[str, Any], holds: bool) -> None:
     mine = {"whose": "me", "name": "Plan"} | item
     assert bool(apply(mine, where=[test]).records) is holds
+
+
+def test_what_a_mapping_does_not_read_is_counted_by_name_and_never_by_value() -> None:
+    plan = CategoryPlan("support.plan", SPEC, compiled, {"status": {"A": "active"}})
+    mine = {"whose": "me", "name": "Plan", "state": "QQ", "mood": "low", "9990000018": 1, "line2": "x", "a b": 1}
+    for _ in range(2):
+        plan.apply([(mine, {})], "me", ALL, 10)
+    assert plan.census.unmapped == {"status": 2}
+    assert plan.census.unread == {"mood": 1, "line2": 1}  # one record in 64 is looked over
+
+
+def test_a_source_that_invents_names_fills_no_memory() -> None:
+    plan = CategoryPlan("support.plan", SPEC, compiled, {"status": {"A": "active"}})
+    mine = {"whose": "me", "name": "Plan"} | {chr(97 + n % 26) * (n // 26 + 1): n for n in range(500)}
+    plan.apply([(mine, {})], "me", ALL, 10)
+    assert len(plan.census.unread) == 64

@@ -145,7 +145,7 @@ async def test_only_columns_of_granted_fields_are_selected(town: Town, source: O
     context = registry._sources["uk/charity/9999901/crm"].context
     assert context is not None
     await ask(registry, fields={PLAN: ("title",)})
-    (statement,) = context.plan.categories[PLAN]._statements.values()
+    (statement,) = context.plan[PLAN]._statements.values()
     assert "TTL" in statement.columns
     assert not {"GOAL", "ST_CD", "SECRET_NOTE"} & set(statement.columns)
 
