@@ -19,7 +19,7 @@ from connectors.sandbox.person import Address, Citizen, Holdings, TaxAccount
 from connectors.sandbox.places import NOWHERE, PRACTICES, home
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 
-VERSION = "2"
+VERSION = "3"
 """Raised when the same seed gives other people or other bytes, so that stores made before are made anew."""
 
 MOST_PEOPLE = 800_000

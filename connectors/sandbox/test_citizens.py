@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documented test citizens: one for each outcome that an agency can meet, the same for every seed.
 
-`docs/test-citizens.md` is written from here. A new outcome is a new entry at the end of `_STORIES`; the
+`docs/test-citizens.md` is written from here. A new outcome is a new entry at the end of `TEST_CITIZENS`; the
 identifiers of the ones before must not move, because people learn them by heart.
 """
 
@@ -332,4 +332,14 @@ def _twins() -> tuple[Story, Story]:
     )
 
 
-TEST_CITIZENS: tuple[Story, ...] = (*_STORIES, *_twins())
+_THROTTLED = Story(
+    "throttled",
+    "The charity's supplier answers 429: too many calls, come back in five seconds.",
+    citizen(25, "Gwyn", "Bowen", "male", "1967-10-08"),
+    DISCHARGE,
+    rows("unavailable", CHARITY, *SUPPORT, reason="source-busy"),
+    AGREED,
+    (Fault(CHARITY, "throttle"),),
+)
+
+TEST_CITIZENS: tuple[Story, ...] = (*_STORIES, *_twins(), _THROTTLED)

@@ -25,6 +25,7 @@ OUTCOMES = {
     "redacted-fields", "restricted", "superseded", "ambiguous", "unmatched", "nothing-held", "slow-source",
     "source-down", "lying-source", "garbage-source", "stale-extract", "silent-withheld", "conflicting-duplicates",
     "deceased", "no-nhs-number", "hung-source", "twin-first", "twin-second",
+    "throttled",
 }  # fmt: skip
 
 each_story = pytest.mark.parametrize("story", TEST_CITIZENS, ids=lambda story: story.outcome)
