@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what follows from the policies: the manifest of required rules, and JSON Schemas of data and facts.
+"""Writes what follows from the policies: the manifest of required rules, JSON Schemas of data and facts, and, in a
+checkout, the reference page.
 
     python -m gateway.policy.generate [--check]
 
@@ -14,19 +15,22 @@ from typing import Any
 
 import msgspec
 
-from gateway.policy import facts, rules
+from gateway.policy import facts, pages, rules
 from gateway.policy.agreements import Agreement
 from gateway.policy.bundle import MANIFEST, manifest, rendered
-from gateway.policy.vocabulary import FILES, find
+from gateway.policy.vocabulary import FILES, find, load
 
 
 def files(folder: Path) -> dict[Path, bytes]:
-    """Every generated file of a policies folder, as it should be."""
+    """Every generated file of a policies folder, and the page in `docs/reference` beside it, as they should be."""
     schemas = {name: _schema(name, kind) for name, kind in FILES.items()}
     schemas["agreement"] = _schema("agreement", Agreement)
     schemas["facts"] = facts.schema()
     made = {folder / "schema" / f"{name}.schema.json": rendered(schema) for name, schema in schemas.items()}
-    return {folder / MANIFEST: rendered(manifest(rules.read(folder))), **made}
+    made[folder / MANIFEST] = rendered(manifest(rules.read(folder)))
+    if (page := folder.parent / "docs" / "reference" / "law.md").parent.is_dir():
+        made[page] = pages.law(load(folder)).encode()
+    return made
 
 
 def stale(folder: Path) -> list[Path]:
