@@ -69,7 +69,7 @@ class Origin:
         self.max_bytes = max_bytes
         self._idle: list[_Connection] = []
         self._open: set[_Connection] = set()
-        self._dialling: set[asyncio.Task[None]] = set()
+        self._dialling: dict[asyncio.Task[None], Call] = {}
         self._waiting: deque[Call] = deque()
         self._drained: asyncio.Future[None] | None = None
 
@@ -84,8 +84,8 @@ class Origin:
             self._idle.pop().begin(call)
         elif len(self._open) + len(self._dialling) < self._most:
             task = asyncio.get_running_loop().create_task(self._dial(call))
-            self._dialling.add(task)
-            task.add_done_callback(self._dialling.discard)
+            self._dialling[task] = call
+            task.add_done_callback(self._dialling.pop)
         else:
             self._waiting.append(call)
 
@@ -144,15 +144,16 @@ class Origin:
             self._next(None)
 
     async def close(self) -> None:
-        """Closes every connection; calls under way fail."""
-        for task in tuple(self._dialling):
-            task.cancel()
-        for connection in tuple(self._open):
-            connection.abort()
-        for call in self._waiting:
+        """Closes every connection; every call under way or waiting ends at once."""
+        for call in (*self._waiting, *self._dialling.values()):
             call.future.cancel()
         self._waiting.clear()
-        await asyncio.gather(*self._dialling, return_exceptions=True)
+        dialling = tuple(self._dialling)
+        for task in dialling:
+            task.cancel()
+        for connection in tuple(self._open):
+            connection.fail("broken")
+        await asyncio.gather(*dialling, return_exceptions=True)
         if self._open:
             self._drained = asyncio.get_running_loop().create_future()
             await self._drained
@@ -215,12 +216,12 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._fail("too-large" if self._head_left < 0 else "broken")
+            self.fail("too-large" if self._head_left < 0 else "broken")
             return
         if self._complete:
             self._finish(call)
         elif call.received > self._origin.max_bytes + MAX_HEAD or (self._head and call.received > MAX_HEAD):
-            self._fail("too-large")
+            self.fail("too-large")
 
     def connection_lost(self, exc: Exception | None) -> None:
         call, self._call = self._call, None
@@ -275,7 +276,8 @@ class _Connection(asyncio.Protocol):
         else:
             self.abort()
 
-    def _fail(self, why: str) -> None:
+    def fail(self, why: str) -> None:
+        """Ends the call with this fault, and the connection with it."""
         call = self._call
         self.abort()
         if call is not None and not call.future.done():
