@@ -24,8 +24,9 @@ from gateway.audit.events import Entry
 from gateway.audit.log import Log
 from gateway.audit.tables import entry as log_entry
 from gateway.errors import Malformed, NotFound
-from gateway.identity.sealing import PersonKeys, person_keys
+from gateway.identity.sealing import person_keys
 from gateway.identity.tables import person_identifier
+from gateway.keyring import Keyring
 from gateway.model import Identifier
 from gateway.policy import vocabulary
 from gateway.policy.vocabulary import Agreement
@@ -104,7 +105,7 @@ async def assist(
     log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
     try:
         await log.start()
-        person = _find(engine, person_keys(keys), citizen)
+        person = found(engine, keys, citizen)
         now = int(time.time())
         lifetime_s = days * DAY_S
         decided = event(
@@ -120,7 +121,7 @@ def told(settings: Settings, citizen: Identifier) -> list[str]:
     """What a citizen decided, a line each, and at the end whether their chain holds. Raises NotFound."""
     engine = db.connect(settings.url)
     try:
-        person = _find(engine, person_keys(keyring.load(settings.keys)), citizen)
+        person = found(engine, keyring.load(settings.keys), citizen)
         with db.read(engine) as connection:
             events, chain = ledger.history(connection, person), ledger.verify_chain(connection, person)
     finally:
@@ -133,13 +134,14 @@ def told(settings: Settings, citizen: Identifier) -> list[str]:
     return [*lines, f"The chain of {len(events)} decisions: {type(chain).__name__.lower()}."]
 
 
-def _find(engine: Engine, keys: PersonKeys, citizen: Identifier) -> str:
-    wanted = person_identifier.c.blind_index == keys.blind_index(citizen)
+def found(engine: Engine, keys: Keyring, citizen: Identifier) -> str:
+    """The opaque id of a citizen. Raises NotFound."""
+    wanted = person_identifier.c.blind_index == person_keys(keys).blind_index(citizen)
     with db.read(engine) as connection:
-        found = connection.execute(select(person_identifier.c.person).where(wanted)).scalar()
-    if found is None:
+        person = connection.execute(select(person_identifier.c.person).where(wanted)).scalar()
+    if person is None:
         raise NotFound("Nobody here has that identifier.")
-    return str(found)
+    return str(person)
 
 
 def _entry(decided: Event, hash_: str) -> Entry:

@@ -2,21 +2,32 @@
 """What the log is told of a query: one entry before anything is fetched, one before anything is released. Pure.
 
 Clear members say which organisation, service, purpose and policy; all that is personal goes into the five
-groups (`actor, subject, request, basis, result`), which the log commits to with salts and seals. Group values
-are strings, integers, lists and objects only, so that their canonical JSON (RFC 8785) is unambiguous.
+groups (`actor, subject, request, basis, result`), which the log commits to with salts and seals. Groups are typed
+values of strings, integers and booleans, so that their canonical JSON (RFC 8785) is unambiguous.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from gateway.audit.events import Entry
 from gateway.completeness import Part
-from gateway.model import Caller, Completeness, Decision, Obligation, Pair, Person, Query, Verdict
+from gateway.model import (
+    Caller,
+    CategoryAsked,
+    Completeness,
+    Decision,
+    Obligation,
+    Pair,
+    Person,
+    Query,
+    User,
+    Verdict,
+)
+
+_NOBODY = User("")
 
 
 class Asked(Struct, frozen=True):
@@ -29,6 +40,33 @@ class Asked(Struct, frozen=True):
     query: Query
     person: Person
     pairs: tuple[Pair, ...]
+
+
+class Actor(Struct, frozen=True, omit_defaults=True):
+    """The actor group: the system, its token, and the person at the agency."""
+
+    system: str
+    token: str
+    user: str = ""
+    role: str = ""
+    assured: bool = False
+
+
+class Subject(Struct, frozen=True):
+    """The subject group: the citizen, by the name that the asking organisation has for them."""
+
+    handle: str
+
+
+class Asking(Struct, frozen=True, omit_defaults=True):
+    """The request group: what was asked, and the reason the citizen will read."""
+
+    query: str
+    request_id: str
+    reason: str
+    case: str
+    on_behalf_of: str
+    categories: tuple[CategoryAsked, ...]
 
 
 class Judged(Struct, frozen=True, omit_defaults=True):
@@ -57,18 +95,45 @@ class Basis(Struct, frozen=True, omit_defaults=True):
     obligations: tuple[Obligation, ...] = ()
 
 
+class Released(Struct, frozen=True):
+    """What left of one category from one source: names of fields, never values."""
+
+    source: str
+    category: str
+    items: int
+    fields: tuple[str, ...]
+
+
+class Result(Struct, frozen=True):
+    """The result group of an answer; `digest` is SHA-256 of its exact bytes."""
+
+    decision: str
+    status: int
+    digest: str
+    released: tuple[Released, ...]
+    states: tuple[str, ...]
+
+
+class Alarm(Struct, frozen=True):
+    """The result group of an alarm."""
+
+    decision: str
+    source: str
+    reason: str
+
+
 def witness(asked: Asked, decision: Decision, seq: int) -> Entry:
     """Stage 5: who asks what of whom, and what was decided, before any fetch; for yes and no alike."""
     if asked.query.preview:
         kind = "access.previewed"
     else:
         kind = "access.refused" if decision.refuses else "access.intended"
-    return _entry(asked, kind, asked.id, decision, {"basis": _basis(asked, decision, seq)})
+    return _entry(asked, kind, asked.id, decision, _basis(asked, decision, seq))
 
 
 def refusal(asked: Asked, id: str, decision: Decision, seq: int) -> Entry:
     """A query that was permitted at stage 5 and refused at stage 8, because the citizen said stop between."""
-    return _entry(asked, "access.refused", id, decision, {"basis": _basis(asked, decision, seq)})
+    return _entry(asked, "access.refused", id, decision, _basis(asked, decision, seq))
 
 
 def seal(
@@ -82,44 +147,50 @@ def seal(
     digest: str,
 ) -> Entry:
     """Stage 8: the names of the fields released (never values), each source's state, the body's digest."""
-    released = [
-        {
-            "source": part.pair.source,
-            "category": part.pair.category,
-            "items": len(part.items),
-            "fields": sorted({name for item in part.items for name in item.data}),
-        }
-        for part in parts
-        if part.items
-    ]
-    states = [f"{row.category} {row.source} {row.state}" for row in completeness.summary]
-    result = {"status": status, "digest": digest, "released": released, "states": states, "decision": asked.id}
-    groups = {"basis": _basis(asked, decision, seq), "result": result}
-    return _entry(asked, "access.disclosed", id, decision, groups)
+    released = tuple(
+        [
+            Released(
+                source=part.pair.source,
+                category=part.pair.category,
+                items=len(part.items),
+                fields=tuple(sorted({name for item in part.items for name in item.data})),
+            )
+            for part in parts
+            if part.items
+        ]
+    )
+    states = tuple([f"{row.category} {row.source} {row.state}" for row in completeness.summary])
+    result = Result(decision=asked.id, status=status, digest=digest, released=released, states=states)
+    return _entry(asked, "access.disclosed", id, decision, _basis(asked, decision, seq), result)
 
 
 def alarm(asked: Asked, id: str, decision: Decision, source: str, reason: str) -> Entry:
     """A source answered with something that must not be believed, such as another citizen's record."""
-    groups = {"result": {"source": source, "reason": reason, "decision": asked.id}}
-    return _entry(asked, "connector.alarm", id, decision, groups, service=source)
+    return _entry(asked, "connector.alarm", id, decision, None, Alarm(asked.id, source, reason), service=source)
 
 
 def _entry(
-    asked: Asked, kind: str, id: str, decision: Decision, groups: dict[str, dict[str, Any]], service: str = ""
+    asked: Asked,
+    kind: str,
+    id: str,
+    decision: Decision,
+    basis: Basis | None,
+    result: Result | Alarm | None = None,
+    service: str = "",
 ) -> Entry:
     caller, query = asked.caller, asked.query
-    user = query.user
-    actor: dict[str, Any] = {"system": caller.system, "token": caller.token_id}
-    if user is not None:
-        actor |= {"user": user.id, "role": user.role, "assured": int(user.assured)}
-    request: dict[str, Any] = {
-        "query": query.id,
-        "request_id": asked.request_id,
-        "reason": query.reason,
-        "case": query.case_reference,
-        "on_behalf_of": query.on_behalf_of,
-        "categories": [{"code": c.code, "need": c.need, "fields": list(c.fields)} for c in query.categories],
+    user = query.user or _NOBODY
+    groups: dict[str, Struct] = {
+        "actor": Actor(caller.system, caller.token_id, user.id, user.role, user.assured),
+        "subject": Subject(asked.person.handle),
+        "request": Asking(
+            query.id, asked.request_id, query.reason, query.case_reference, query.on_behalf_of, query.categories
+        ),
     }
+    if basis is not None:
+        groups["basis"] = basis
+    if result is not None:
+        groups["result"] = result
     return Entry(
         id=id,
         type=kind,
@@ -130,22 +201,19 @@ def _entry(
         decision="deny" if decision.refuses else "permit",
         policy=decision.revision,
         subjects=1,
-        groups={"actor": actor, "subject": {"handle": asked.person.handle}, "request": request, **groups},
+        groups=groups,
         subject_key=asked.person.id,
     )
 
 
-def _basis(asked: Asked, decision: Decision, seq: int) -> dict[str, Any]:
-    basis: dict[str, Any] = msgspec.to_builtins(
-        Basis(
-            agreement=asked.query.agreement,
-            consent_seq=seq,
-            policy=decision.revision,
-            verdicts=tuple(judged(p, v) for p, v in zip(asked.pairs, decision.verdicts, strict=True)),
-            obligations=decision.obligations,
-        )
+def _basis(asked: Asked, decision: Decision, seq: int) -> Basis:
+    return Basis(
+        agreement=asked.query.agreement,
+        consent_seq=seq,
+        policy=decision.revision,
+        verdicts=tuple([judged(p, v) for p, v in zip(asked.pairs, decision.verdicts, strict=True)]),
+        obligations=decision.obligations,
     )
-    return basis
 
 
 def judged(pair: Pair, verdict: Verdict) -> Judged:

@@ -37,8 +37,9 @@ AGENCIES = {
 """Client system → organisation, its name, the system's name."""
 
 
-def prepare(data_dir: Path, *, port: int) -> Settings:
-    """A folder with settings, keys and schema for a gateway on loopback; what is there already stays."""
+def prepare(data_dir: Path, *, port: int, database_url: str = "") -> Settings:
+    """A folder with settings, keys and schema for a gateway on loopback; what is there already stays.
+    `database_url` (SQLAlchemy URL) puts registry, consent and log into PostgreSQL."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = data_dir / "commons.env"
     if not file.exists():
@@ -48,8 +49,9 @@ def prepare(data_dir: Path, *, port: int) -> Settings:
             f"COMMONS_LOG_ORIGIN=127.0.0.1:{port}/log",
             f"COMMONS_LOG_MONITOR_TOKEN={os.urandom(24).hex()}",
         ]
+        lines += [f"COMMONS_DATABASE_URL={database_url}"] if database_url else []
+        file.touch(mode=0o600)
         file.write_text("\n".join(lines) + "\n")
-        file.chmod(0o600)
     settings = load(data_dir)
     if not settings.keys.exists():
         keyring.create(settings.keys)

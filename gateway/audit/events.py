@@ -7,6 +7,7 @@ the list. The form of an entry grows by new members with a default only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -54,7 +55,7 @@ class Entry(Struct, frozen=True):
     decision: Verdict
     policy: str
     subjects: int
-    groups: dict[str, dict[str, Any]]
+    groups: Mapping[str, dict[str, Any] | Struct]
     subject_key: str = ""
 
 
