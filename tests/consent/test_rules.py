@@ -256,6 +256,11 @@ def test_a_withdrawal_of_what_was_withdrawn_leaves_no_trace() -> None:
     assert after(*events, withdrawn(fields=GOAL, sources=("crm",))) == after(*events)
 
 
+def test_a_wider_hole_takes_in_the_narrower_one() -> None:
+    statements = after(given(), withdrawn(fields=GOAL, sources=("crm",)), withdrawn(fields=GOAL))
+    assert [one.holes for one in statements[PLAN]] == [(rules.Scope(("goal",)),), ()]
+
+
 def test_a_no_does_not_run_out() -> None:
     assert [one.until for one in after(given(), withdrawn(), refused(VISITS))[PLAN]] == [0]
 
@@ -366,6 +371,7 @@ def test_only_what_permits_says_when_time_could_change_the_answer() -> None:
     yes = given(fields=NOTES, until=NOON + 9)
     statements = after(
         given(fields=GOAL, at=NOON - YEAR, until=NOON),
+        given(fields=NOTES, at=NOON - YEAR, until=NOON, agreement="dsa-2026-021"),
         given(fields=GOAL, sources=("core",), until=NOON + 5),
         yes,
         refused(fields=("support.plan/status",)),
