@@ -82,10 +82,6 @@ class Agreement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """The organisations that may ask under it, in the order of the file."""
         return tuple(party.organisation for party in self.parties if party.role == "recipient")
 
-    def term(self, source: str, category: str) -> Term | None:
-        """The term for one source and category; there is at most one."""
-        return next((term for term in self.terms if term.source == source and category in term.categories), None)
-
 
 def faults(
     agreement: Agreement,

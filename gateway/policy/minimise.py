@@ -45,10 +45,12 @@ def minimise(records: Iterable[Record], verdict: Verdict, category: str) -> Mini
             raise MinimiseError("a record has no fields")
         left = {name: fields[name] for name in verdict.fields if name in fields}
         for value in left.values():
-            _plain(value)
-        removed.update(fields.keys() - permitted)
+            if type(value) not in _SCALARS:
+                _plain(value)
+        if len(left) != len(fields):
+            removed.update(fields.keys() - permitted)
         if left:
-            kept.append(structs.replace(record, fields=left))
+            kept.append(record if len(left) == len(fields) else structs.replace(record, fields=left))
     return Minimised(tuple(kept), tuple(sorted(removed)))
 
 

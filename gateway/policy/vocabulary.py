@@ -191,6 +191,7 @@ class Vocabulary:
     singular: frozenset[str]
     below: Mapping[str, tuple[str, ...]]
     field_sets: Mapping[str, frozenset[str]]
+    terms: Mapping[tuple[str, str, str], Term]
 
     def fields(self, category: str) -> frozenset[str]:
         """The names of a category's fields. Raises KeyError for an unknown one."""
@@ -198,8 +199,7 @@ class Vocabulary:
 
     def term(self, agreement: str, source: str, category: str) -> Term | None:
         """The term under which `source` may give `category`, if there is one."""
-        found = self.agreements.get(agreement)
-        return found.term(source, category) if found else None
+        return self.terms.get((agreement, source, category))
 
     def disclosure(self, agreement: str, source: str, category: str) -> Disclosure:
         """How much a refusal may say; `generic` where no term says it."""
@@ -264,6 +264,14 @@ def load(folder: Path | None = None) -> Vocabulary:
         singular=frozenset(code for code, category in categories.items() if category.singular),
         below=MappingProxyType(below),
         field_sets=fields,
+        terms=MappingProxyType(
+            {
+                (agreement.id, term.source, category): term
+                for agreement in agreements.values()
+                for term in agreement.terms
+                for category in term.categories
+            }
+        ),
     )
 
 
