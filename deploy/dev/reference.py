@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -15,6 +17,7 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+import gateway
 from gateway.errors import CommonsError, InternalFault
 from gateway.settings import Settings
 
@@ -36,6 +39,8 @@ def settings() -> str:
 
 def errors() -> str:
     """The page of every problem that a reply can carry."""
+    for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
+        importlib.import_module(module.name)  # so that every class of the family is known
     rows = [
         (
             f"`{error.code}`",
