@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `commons` command as an operator meets it: what it does, and the sentence it stops with."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from joserfc.jwk import ECKey
+from msgspec import json
+
+from gateway.cli import main
+
+SETTINGS = {"COMMONS_PUBLIC_URL": "http://127.0.0.1:8080", "COMMONS_LOG_ORIGIN": "127.0.0.1:8080/log"}
+
+
+class Ran(NamedTuple):
+    """How a command ended, and all it printed."""
+
+    status: int
+    said: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def commons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs `commons` in `tmp_path`; `typed` is what the operator types, keywords are environment variables."""
+
+    def run(*arguments: str, typed: str = "", **environment: str) -> Ran:
+        for name, value in ({"COMMONS_DATA_DIR": str(tmp_path), "COLUMNS": "200"} | SETTINGS | environment).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["commons", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        status = 0
+        try:
+            main()
+        except SystemExit as stop:
+            status = stop.code if isinstance(stop.code, int) else 1
+        printed = capfd.readouterr()
+        return Ran(status, (printed.out + printed.err).replace("\n", " "))
+
+    return run
+
+
+def test_an_operator_sets_up_a_gateway_from_nothing(commons: Run, tmp_path: Path) -> None:
+    assert commons("keys", "init").status == 0
+    assert "schema is at" in commons("migrate").said
+    key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
+    jwks = tmp_path / "public.json"
+    jwks.write_bytes(json.encode({"keys": [key.as_dict(private=False)]}))
+    council = "uk/council/E06999901"
+    assert commons("organisation", "add", council, "Examplebury Council").status == 0
+    added = commons("system", "add", "e06999901-care", council, "Care", "--jwks", str(jwks))
+    assert added.status == 0, added.said
+    assert commons("system", "activate", "e06999901-care", "--off").status == 0
+    listed = commons("organisation", "list").said
+    assert f"{council}  Examplebury Council  active" in listed
+    assert "e06999901-care  Care  disabled" in listed
+
+
+def test_keys_are_never_overwritten(commons: Run, tmp_path: Path) -> None:
+    commons("keys", "init")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+    again = commons("keys", "init")
+    assert again.status == 1
+    assert "move them away" in again.said
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+
+
+def test_a_key_file_that_others_can_read_stops_the_start(commons: Run, tmp_path: Path) -> None:
+    commons("keys", "init")
+    (tmp_path / "keys" / "seal.key").chmod(0o644)
+    refused = commons("audit", "vkey")
+    assert refused.status == 1
+    assert "chmod 600" in refused.said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("audit", "vkey"), "commons keys init"),
+        (("organisation", "add", "council 7", "Council"), "uk/<sector>/<code>"),
+        (("token", "nobody"), "no key file"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_said_with_what_to_do(
+    commons: Run, arguments: tuple[str, ...], sentence: str
+) -> None:
+    if arguments[0] == "organisation":
+        commons("keys", "init")
+        commons("migrate")
+    refused = commons(*arguments)
+    assert refused.status in (1, 2)
+    assert sentence in refused.said
+    assert "Traceback" not in refused.said
+
+
+def test_a_setting_that_is_wrong_is_named_by_its_variable(commons: Run) -> None:
+    refused = commons("audit", "vkey", COMMONS_PUBLIC_URL="not an address")
+    assert refused.status == 1
+    assert "COMMONS_PUBLIC_URL" in refused.said
+
+
+def test_an_identifier_that_is_not_valid_is_refused_without_being_repeated(commons: Run) -> None:
+    commons("keys", "init")
+    commons("migrate")
+    refused = commons("consent", "history", typed="9990000019\n")
+    assert refused.status == 1
+    assert "check-digit" in refused.said
+    assert "9990000019" not in refused.said
+
+
+def test_a_gateway_without_a_schema_does_not_start(commons: Run) -> None:
+    commons("keys", "init")
+    refused = commons("serve", "--port", "1")
+    assert refused.status != 0
+    assert "commons migrate" in refused.said
