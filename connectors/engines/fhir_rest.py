@@ -143,6 +143,15 @@ def _entries(entries: Any, resource: str) -> list[Any]:
         held = entry.get("resource") if isinstance(entry, dict) else None
         if not isinstance(held, dict):
             raise ReadError(Reason.GARBAGE)
-        if held.get("resourceType") == resource:
+        kind = held.get("resourceType")
+        if kind == resource:
             found.append(held)
+        elif kind == "OperationOutcome" and _failed(held.get("issue")):
+            raise ReadError(Reason.SOURCE_ERROR)  # the search did not go through: what is here may not be all
     return found
+
+
+def _failed(issues: Any) -> bool:
+    return isinstance(issues, list) and any(
+        isinstance(issue, dict) and issue.get("severity") in ("error", "fatal") for issue in issues
+    )

@@ -144,6 +144,13 @@ async def test_other_resources_and_records_entered_in_error_are_left_out(serve: 
     assert [record.source_record for record in envelope.records] == ["c1"]
 
 
+async def test_a_bundle_that_tells_of_an_error_is_not_taken_for_all_there_is(serve: Serve, source: Open) -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "timeout"}]}
+    (envelope,) = await ask(source((await serve(fhir(bundle(plan(1), outcome)))).url))
+    assert envelope.reason is Reason.SOURCE_ERROR
+    assert not envelope.records
+
+
 async def test_a_bundle_s_next_page_is_followed(serve: Serve, source: Open) -> None:
     here = await serve(fhir(bundle()))
     more = [{"relation": "self", "url": here.url}, {"relation": "next", "url": f"{here.url}/CarePlan?page=opaque"}]

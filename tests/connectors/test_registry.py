@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from connectors.base import Outcome, Reason
+from connectors.engines import fhir_rest
 from connectors.manifest import ManifestError, read_yaml
 from connectors.registry import load
 from tests.connectors.world import (
@@ -253,6 +255,37 @@ def test_an_engine_from_elsewhere_is_not_even_imported_unless_it_is_listed(tmp_p
         registry(tmp_path, manifest("rest-json"), REST_MAPPING, SECRETS)
         with pytest.raises(RuntimeError, match="imported"):
             load(tmp_path / "manifests", tmp_path / "mappings", VOCABULARY, SECRETS, third_party=["outside"])
+
+
+@pytest.mark.parametrize("file", sorted(Path(fhir_rest.__file__).parent.glob("*.py")), ids=lambda file: file.stem)
+def test_an_engine_has_no_way_out_of_its_own(file: Path) -> None:
+    """What an engine sends goes through the way it is given, which holds host, credential and caps."""
+    imported = {
+        name
+        for node in ast.walk(ast.parse(file.read_text()))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    ways = {
+        "socket",
+        "ssl",
+        "aiohttp",
+        "httpx",
+        "requests",
+        "urllib",
+        "urllib.request",
+        "http",
+        "psycopg",
+        "subprocess",
+    }
+    assert not imported & (
+        ways | {"sqlalchemy", "connectors.wire.Origin", "connectors.postgres", "connectors.vault"}
+    )
 
 
 def test_yaml_has_no_surprises(tmp_path: Path) -> None:
