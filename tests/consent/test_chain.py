@@ -106,6 +106,7 @@ def test_what_is_not_said_is_not_written() -> None:
     "change",
     [
         {"v": 2},
+        {"witness": "somebody"},
         {"event": {"kind": "objected"}},
         {"event": {"court_order": True}},
         {"event": {"provision": {"categories": [PLAN], "only_on_mondays": True}}},

@@ -19,7 +19,7 @@ from consent.errors import (
     ProvisionEmpty,
 )
 from consent.model import Provision
-from tests.consent.decisions import NOON, PLAN, given, refused, withdrawn
+from tests.consent.decisions import NOON, PLAN, VISITS, given, refused, withdrawn
 
 LAST_SECOND = 253_402_300_799
 
@@ -27,7 +27,8 @@ LAST_SECOND = 253_402_300_799
 @pytest.mark.parametrize("member", ["id", "person", "organisation", "purpose", "agreement", "actor"])
 def test_a_member_must_be_there_and_fit_its_column(member: str) -> None:
     limit = {"id": 36, "person": 64}.get(member, 128)
-    wellformed.check(replace(given(), **{member: "é" * limit}))
+    for right in ("é", "é" * limit):
+        wellformed.check(replace(given(), **{member: right}))
     for wrong in ("", "é" * (limit + 1)):
         with pytest.raises(MemberMissing):
             wellformed.check(replace(given(), **{member: wrong}))
@@ -37,6 +38,11 @@ def test_a_member_must_be_there_and_fit_its_column(member: str) -> None:
 def test_an_event_has_an_instant_that_can_be_written(at: int) -> None:
     with pytest.raises(MemberMissing):
         wellformed.check(replace(withdrawn(), at=at))
+
+
+@pytest.mark.parametrize("at", [1, LAST_SECOND])
+def test_any_other_instant_will_do(at: int) -> None:
+    wellformed.check(replace(withdrawn(), at=at))
 
 
 @pytest.mark.parametrize(
@@ -92,3 +98,7 @@ def test_an_empty_name_never_comes_to_mean_everything(provision: Provision) -> N
 def test_a_field_is_written_in_full_and_belongs_to_a_category_that_is_named(field: str) -> None:
     with pytest.raises(FieldOutsideProvision):
         wellformed.check(given(fields=(field,)))
+
+
+def test_fields_of_every_category_that_is_named_may_be_named() -> None:
+    wellformed.check(given(PLAN, VISITS, fields=("support.plan/goal", "support.befriending/notes")))
