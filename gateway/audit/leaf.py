@@ -26,14 +26,16 @@ _NAME = {group: group.encode().ljust(8) for group in GROUPS}
 
 
 class Leaf(Struct, frozen=True):
-    """An event ready to be appended. `parts` maps `actor` and `subject` to what will be sealed apart."""
+    """An event ready to be appended. `actor` and `subject` are what will be sealed, each apart: the group about
+    staff, and all others; empty where there are none."""
 
     id: str
     entry: bytes
     hash: bytes
     organisation: str
     subject_key: str
-    parts: dict[str, bytes]
+    actor: bytes
+    subject: bytes
 
 
 class Opened(Struct, frozen=True):
@@ -94,10 +96,7 @@ def build(entry: Entry, salts: bytes = b"") -> Leaf:
     )
     if len(written) > LARGEST:
         raise ValueError("an entry is larger than the log takes")
-    parts = {"actor": actor} if actor else {}
-    if subject:
-        parts["subject"] = subject
-    return Leaf(entry.id, written, leaf_hash(written), entry.org, entry.subject_key, parts)
+    return Leaf(entry.id, written, leaf_hash(written), entry.org, entry.subject_key, actor, subject)
 
 
 def unpack(part: bytes) -> dict[str, Opened]:

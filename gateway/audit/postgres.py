@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log's store on PostgreSQL: the head's row is locked FOR UPDATE, so that any number of hosts take turns;
 consent heads are read FOR SHARE, against which a change of consent takes FOR UPDATE.
+
+A transaction is two round trips, each a pipeline: lock and look, then write and commit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import contextlib
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg import errors
+from psycopg import AsyncConnection, AsyncCursor, errors
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from gateway.audit.store import DuplicateError, Head, Rows, StoreError
+from gateway.audit.store import Begun, DataKeyRow, DuplicateError, Head, Rows, StoreError, Taken
 
-_INSERTS = {
+T = TypeVar("T")
+
+_COLUMNS = {
     "entry": ("bigint", "text", "bytea", "bytea"),
-    "payload": ("bigint", "text", "text", "bytea"),
+    "payload": ("bigint", "text", "bytea", "text", "bytea"),
     "data_key": ("text", "text", "text", "text", "bytea"),
     "tile": ("int", "bigint", "bytea", "bytea"),
     "claim": ("text", "bytea", "bytea", "text", "bigint"),
@@ -24,120 +30,137 @@ _INSERTS = {
 
 
 def _insert_sql(table: str, types: Sequence[str]) -> str:
-    arrays = ", ".join(f"%s::{kind}[]" for kind in types)
+    arrays = ", ".join(f"%b::{kind}[]" for kind in types)
     return f"INSERT INTO log.{table} SELECT * FROM unnest({arrays})"  # noqa: S608  names of our own tables
+
+
+_INSERT = {table: _insert_sql(table, types) for table, types in _COLUMNS.items()}
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement must see what was committed before it
+_LOCK = "SELECT size, frontier, checkpoint FROM log.head WHERE id = 1 FOR UPDATE"
+_CONSENT = "SELECT person, seq FROM consent_head WHERE person = ANY(%b) FOR SHARE SKIP LOCKED"
+_ADVANCE = (
+    "INSERT INTO log.head (id, origin, size, frontier, checkpoint) VALUES (1, %b, %b, %b, %b) ON CONFLICT (id) "
+    "DO UPDATE SET size = excluded.size, frontier = excluded.frontier, checkpoint = excluded.checkpoint"
+)
 
 
 class PostgresStore:
     """See Store. A connection that broke is made anew at the next batch."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, deadline_ms: int) -> None:
         self._dsn = dsn
-        self._connection: psycopg.Connection[TupleRow] | None = None
-        self._sql = {table: _insert_sql(table, types) for table, types in _INSERTS.items()}
+        self._deadline_ms = deadline_ms
+        self._connection: AsyncConnection[TupleRow] | None = None
 
-    def begin(self) -> Head | None:
-        """See Store."""
-        try:
-            if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(self._dsn, autocommit=True, connect_timeout=2)
-                self._connection.prepare_threshold = 1
-                self._connection.execute("SET statement_timeout = '2s'; SET lock_timeout = '2s'")
-                self._connection.execute("SET synchronous_commit = on")
-        except psycopg.Error as error:
-            raise StoreError from error
-        self._all("BEGIN")
-        rows = self._all("SELECT size, frontier, checkpoint FROM log.head WHERE id = 1 FOR UPDATE")
+    async def begin(self, people: Sequence[str]) -> Begun:
+        """See Store. A person whose head another transaction holds does not hold up the others."""
+        return await self._tell(self._begin(sorted(people)))
+
+    async def _begin(self, people: list[str]) -> Begun:
+        connection = await self._connected()
+        async with connection.pipeline():
+            await connection.execute(_BEGIN)
+            locked = await self._execute(_LOCK)
+            found = await self._execute(_CONSENT, people) if people else None
+        rows = await locked.fetchall()
         if not rows:
             # Nothing to lock yet: of two gateways that begin one log, the second waits here, then looks again.
-            self._all("SELECT pg_advisory_xact_lock(hashtext('log.head'))")
-            rows = self._all("SELECT size, frontier, checkpoint FROM log.head WHERE id = 1 FOR UPDATE")
-        return Head(rows[0][0], bytes(rows[0][1]), rows[0][2]) if rows else None
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('log.head'))")
+            rows = await (await self._execute(_LOCK)).fetchall()
+        consent: dict[str, int] = dict(await found.fetchall()) if found else {}
+        absent = [person for person in people if person not in consent]
+        changing = frozenset[str]()
+        if absent:
+            sql = "SELECT person FROM consent_head WHERE person = ANY(%b)"
+            changing = frozenset(row[0] for row in await (await self._execute(sql, absent)).fetchall())
+        return Begun(Head(*rows[0]) if rows else None, consent, changing)
 
-    def consent_heads(self, people: Sequence[str]) -> dict[str, int]:
+    async def taken(self, ids: Sequence[str], claims: Sequence[tuple[str, bytes]]) -> Taken:
         """See Store."""
-        sql = "SELECT person, seq FROM consent_head WHERE person = ANY(%s) ORDER BY person FOR SHARE"
-        return dict(self._all(sql, list(people)))
-
-    def claims(self, wanted: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], tuple[bytes, str]]:
-        """See Store."""
-        rows = self._all(
-            "SELECT c.system, c.key, c.digest, c.query FROM log.claim c JOIN unnest(%s::text[], %s::bytea[]) "
+        indices = await self._all("SELECT id, idx FROM log.entry WHERE id = ANY(%b)", list(ids))
+        found = await self._all(
+            "SELECT c.system, c.key, c.digest, c.query FROM log.claim c JOIN unnest(%b::text[], %b::bytea[]) "
             "AS w(system, key) ON c.system = w.system AND c.key = w.key",
-            *_columns(wanted, 2),
+            *_columns(claims, 2),
         )
-        return {(system, bytes(key)): (bytes(digest), query) for system, key, digest, query in rows}
+        return Taken(dict(indices), {(system, key): (digest, query) for system, key, digest, query in found})
 
-    def indices(self, ids: Sequence[str]) -> dict[str, int]:
+    async def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], DataKeyRow]:
         """See Store."""
-        return dict(self._all("SELECT id, idx FROM log.entry WHERE id = ANY(%s)", list(ids)))
-
-    def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[str, bytes]]:
-        """See Store."""
-        rows = self._all(
-            "SELECT k.subject, k.organisation, k.retention, k.id, k.wrapped FROM log.data_key k "
-            "JOIN unnest(%s::text[], %s::text[], %s::text[]) AS w(s, o, r) "
+        found = await self._all(
+            "SELECT k.id, k.subject, k.organisation, k.retention, k.wrapped FROM log.data_key k "
+            "JOIN unnest(%b::text[], %b::text[], %b::text[]) AS w(s, o, r) "
             "ON k.subject = w.s AND k.organisation = w.o AND k.retention = w.r",
             *_columns(names, 3),
         )
-        return {(subject, org, retention): (id, bytes(wrapped)) for subject, org, retention, id, wrapped in rows}
+        rows = [DataKeyRow(*row) for row in found]
+        return {(row.subject, row.organisation, row.retention): row for row in rows}
 
-    def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+    async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
         """See Store."""
-        rows = self._all("SELECT leaf_hash FROM log.entry WHERE idx >= %s AND idx < %s ORDER BY idx", start, end)
-        return [bytes(row[0]) for row in rows]
+        sql = "SELECT leaf_hash FROM log.entry WHERE idx >= %b AND idx < %b ORDER BY idx"
+        return [row[0] for row in await self._all(sql, start, end)]
 
-    def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
+    async def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
         """See Store."""
-        sql = "SELECT root FROM log.tile WHERE level = %s AND n >= %s AND n < %s ORDER BY n"
-        return [bytes(row[0]) for row in self._all(sql, level, start, end)]
+        sql = "SELECT root FROM log.tile WHERE level = %b AND n >= %b AND n < %b ORDER BY n"
+        return [row[0] for row in await self._all(sql, level, start, end)]
 
-    def insert(self, rows: Rows) -> None:
+    async def commit(self, rows: Rows, origin: str, head: Head) -> None:
         """See Store."""
-        tables = {
-            "entry": rows.entries,
-            "payload": rows.payloads,
-            "data_key": rows.data_keys,
-            "tile": rows.tiles,
-            "claim": rows.claims,
-        }
-        for table, found in tables.items():
-            if found:
-                self._all(self._sql[table], *_columns(found, len(_INSERTS[table])))
+        await self._tell(self._commit(rows, origin, head))
 
-    def advance(self, origin: str, head: Head) -> None:
-        """See Store."""
-        self._all(
-            "INSERT INTO log.head (id, origin, size, frontier, checkpoint) VALUES (1, %s, %s, %s, %s) "
-            "ON CONFLICT (id) DO UPDATE SET size = excluded.size, frontier = excluded.frontier, "
-            "checkpoint = excluded.checkpoint",
-            origin,
-            *head,
-        )
-
-    def commit(self) -> None:
-        """See Store."""
-        self._all("COMMIT")
-
-    def rollback(self) -> None:
-        """See Store."""
-        if self._connection is not None and not self._connection.closed:
-            try:
-                self._connection.execute("ROLLBACK")
-            except psycopg.Error:
-                self._connection.close()  # the server ends what a lost connection had begun
-
-    def close(self) -> None:
-        """See Store."""
-        if self._connection is not None:
-            self._connection.close()
-
-    def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    async def _commit(self, rows: Rows, origin: str, head: Head) -> None:
         if self._connection is None:
             raise StoreError
+        tables = (rows.entries, rows.payloads, rows.data_keys, rows.tiles, rows.claims)
+        async with self._connection.pipeline():
+            for (table, types), found in zip(_COLUMNS.items(), tables, strict=True):
+                if found:
+                    await self._execute(_INSERT[table], *_columns(found, len(types)))
+            await self._execute(_ADVANCE, origin, *head)
+            await self._connection.execute("COMMIT")
+
+    async def rollback(self) -> None:
+        """See Store."""
+        connection = self._connection
+        if connection is None or connection.info.transaction_status == TransactionStatus.IDLE:
+            return
         try:
-            cursor = self._connection.execute(sql, values or None)
-            return cursor.fetchall() if cursor.description else []
+            await connection.execute("ROLLBACK", prepare=False)  # it makes psycopg forget what was prepared
+        except psycopg.Error:
+            await self.close()  # the server ends what a lost connection had begun
+
+    async def close(self) -> None:
+        """See Store."""
+        if self._connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                await self._connection.close()
+
+    async def _connected(self) -> AsyncConnection[TupleRow]:
+        if self._connection is None or self._connection.closed:
+            connection = await AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=2)
+            self._connection = connection
+            connection.prepare_threshold = 1
+            for setting in ("statement_timeout", "lock_timeout"):
+                await connection.execute(f"SET {setting} = {self._deadline_ms}")
+            await connection.execute("SET synchronous_commit = on")
+        return self._connection
+
+    async def _execute(self, sql: str, *values: Any) -> AsyncCursor[TupleRow]:
+        if self._connection is None:
+            raise StoreError
+        return await self._connection.cursor(binary=True).execute(sql, values)
+
+    async def _all(self, sql: str, *values: Any) -> list[Any]:
+        async def fetched() -> list[Any]:
+            return await (await self._execute(sql, *values)).fetchall()
+
+        return await self._tell(fetched())
+
+    async def _tell(self, work: Awaitable[T]) -> T:
+        try:
+            return await work
         except errors.UniqueViolation as error:
             raise DuplicateError from error
         except psycopg.Error as error:
@@ -145,4 +168,4 @@ class PostgresStore:
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
-    return [[row[n] for row in rows] for n in range(count)]
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]

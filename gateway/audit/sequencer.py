@@ -2,22 +2,36 @@
 """One sequencer: whatever is waiting becomes one transaction, and is acknowledged when that is durable.
 
 There is no artificial wait: while one batch commits, the next one gathers. A batch takes the log's lock, reads
-the head, checks claims and consent under that lock, and inserts entries, sealed payloads, full tiles and the new
-signed head. An item whose consent moved, or whose key was claimed, is left out; the rest of the batch commits.
+the head and the consent sequence numbers under that lock, and inserts entries, sealed payloads, full tiles and the
+new signed head. An item whose consent moved, or whose key was claimed, is left out; the rest of the batch commits.
+
+A duplicate is rare, so it is not looked for: the store refuses it, and the batch is tried again with a look.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from gateway.audit import merkle, sealing, tiles
 from gateway.audit.checkpoint import Signer
 from gateway.audit.leaf import Leaf
-from gateway.audit.sealing import DataKey, Held, KeyName
-from gateway.audit.store import ClaimRow, DuplicateError, Head, Rows, Store
+from gateway.audit.sealing import DataKey, Held, KeyName, SealKey
+from gateway.audit.store import (
+    Begun,
+    ClaimRow,
+    DataKeyRow,
+    DuplicateError,
+    EntryRow,
+    Head,
+    PayloadRow,
+    Rows,
+    Store,
+    Taken,
+    TileRow,
+)
 
 
 class Guard(Struct, frozen=True):
@@ -72,165 +86,163 @@ class Item(Struct, frozen=True):
 
 
 class Sequencer:
-    """Appends batches to one log, from one thread. Nothing it holds in memory is the truth: the head is read anew
-    in every transaction, so any number of sequencers may write to one database."""
+    """Appends batches to one log, one after the other. Nothing it holds in memory is the truth: the head is read
+    anew in every transaction, so any number of sequencers may write to one database."""
 
-    def __init__(self, store: Store, signer: Signer, seal_key: bytes) -> None:
+    def __init__(self, store: Store, signer: Signer, seal_key: SealKey) -> None:
         self._store = store
         self._signer = signer
         self._seal_key = seal_key
         self._held = Held()
-        self._tail: list[bytes] = []  # leaf hashes after the last full tile, valid for a log of `_tail_size`
-        self._tail_size = -1
 
-    def append(self, batch: Sequence[Item]) -> list[Result]:
-        """Append all that may be appended, in one transaction; one result an item. Raises StoreError: nothing
-        was written, or (if the commit itself failed) that is unknown; the same event ids may be sent again."""
+    async def append(self, batch: Sequence[Item]) -> list[Result | None]:
+        """Append all that may be appended, in one transaction; one result an item, None for one whose consent is
+        being changed at this moment, which may be tried again. Raises StoreError: nothing was written, or (if the
+        commit itself failed) that is unknown; the same event ids may be sent again."""
         try:
-            return self._append(batch, {})
+            return await self._append(batch, look=False)
         except DuplicateError:
-            return self._append(batch, self._known(batch))
+            self._held = Held()  # a data key that is there although we made it: read all anew
+            return await self._append(batch, look=True)
 
-    def _known(self, batch: Sequence[Item]) -> dict[str, int]:
-        self._held = Held()  # a data key that another host made first is read anew
-        self._store.begin()
-        known = self._store.indices([item.leaf.id for item in batch])
-        self._store.rollback()
-        return known
-
-    def _append(self, batch: Sequence[Item], known: dict[str, int]) -> list[Result]:
-        store = self._store
+    async def begin_log(self, started: Leaf, at_ms: int) -> None:
+        """Begin the log with this entry, unless it has begun. Raises StoreError."""
         try:
-            head = store.begin() or Head(0, b"", "")
-            refused = self._refused({n: item for n, item in enumerate(batch) if item.leaf.id not in known})
-            fresh: dict[str, Item] = {}
-            for n, item in enumerate(batch):
-                if n not in refused and item.leaf.id not in known:
-                    fresh.setdefault(item.leaf.id, item)
-            head, made = self._write(head, list(fresh.values())) if fresh else (head, {})
-            store.commit()
-        except BaseException:
-            self._tail_size = -1
-            store.rollback()
-            raise
-        for name, key in made.items():
-            self._held.keep(name, key)
-        size = head.size
-        places = known | {id: size - len(fresh) + n for n, id in enumerate(fresh)}
-        encoded = base64.b64encode(head.checkpoint.encode())
-        origin = self._signer.origin
+            if (await self._store.begin(())).head is None:
+                await self._write(Head(0, b"", ""), [Item(started, at_ms)])
+        finally:
+            await self._store.rollback()
+
+    async def _append(self, batch: Sequence[Item], *, look: bool) -> list[Result | None]:
+        try:
+            begun = await self._store.begin(list({item.guard.person: None for item in batch if item.guard}))
+            taken = await self._taken(batch) if look else Taken({}, {})
+            fresh, fates = sort(batch, begun, taken)
+            if not look and any(isinstance(fate, Moved | Claimed) for fate in fates):
+                taken = await self._taken(batch)  # what is refused now may have been written before
+                fresh, fates = sort(batch, begun, taken)
+            head = begun.head or Head(0, b"", "")
+            after = await self._write(head, fresh) if fresh else head
+        finally:
+            await self._store.rollback()  # of what was not committed
+        places = taken.ids | {item.leaf.id: head.size + n for n, item in enumerate(fresh)}
+        origin, note = self._signer.origin, after.checkpoint
+        encoded = base64.b64encode(note.encode())
         return [
-            refused.get(n) or Committed(places[item.leaf.id], size, origin, head.checkpoint, encoded)
-            for n, item in enumerate(batch)
+            Committed(places[fate], after.size, origin, note, encoded) if isinstance(fate, str) else fate
+            for fate in fates
         ]
 
-    def _refused(self, batch: Mapping[int, Item]) -> dict[int, Moved | Claimed]:
-        """The items that may not be written, by their place in the batch."""
-        refused: dict[int, Moved | Claimed] = {}
-        if people := sorted({item.guard.person for item in batch.values() if item.guard}):
-            heads = self._store.consent_heads(people)
-            for n, item in batch.items():
-                if item.guard and (seq := heads.get(item.guard.person, 0)) != item.guard.seq:
-                    refused[n] = Moved(seq)
-        if claims := [(item.claim.system, item.claim.key) for item in batch.values() if item.claim]:
-            taken = self._store.claims(claims)
-            for n, item in batch.items():
-                if item.claim is None:
-                    continue
-                name = (item.claim.system, item.claim.key)
-                if name in taken:
-                    digest, query = taken[name]
-                    refused[n] = Claimed(query, digest == item.claim.request_digest)
-                else:
-                    taken[name] = (item.claim.request_digest, item.claim.query_id)
-        return refused
+    async def _taken(self, batch: Sequence[Item]) -> Taken:
+        claims = {(item.claim.system, item.claim.key): None for item in batch if item.claim}
+        return await self._store.taken([item.leaf.id for item in batch], list(claims))
 
-    def _write(self, head: Head, items: list[Item]) -> tuple[Head, dict[KeyName, DataKey]]:
+    async def _write(self, head: Head, items: Sequence[Item]) -> Head:
         hashes = [item.leaf.hash for item in items]
         frontier, size = merkle.grow(_split(head.frontier), head.size, hashes)
-        made, stored = self._data_keys(items)
-        self._store.insert(
-            Rows(
-                entries=[
-                    (head.size + n, item.leaf.id, item.leaf.hash, item.leaf.entry) for n, item in enumerate(items)
-                ],
-                payloads=self._payloads(head.size, items, made),
-                data_keys=stored,
-                tiles=self._full_tiles(head.size, hashes),
-                claims=[
-                    ClaimRow(c.system, c.key, c.request_digest, c.query_id, item.at_ms)
-                    for item in items
-                    if (c := item.claim)
-                ],
-            )
+        keys, made = await self._keys(items)
+        rows = Rows(
+            [
+                EntryRow(head.size + n, item.leaf.id, item.leaf.hash, item.leaf.entry)
+                for n, item in enumerate(items)
+            ],
+            [self._payload(head.size + n, item.leaf, keys) for n, item in enumerate(items)],
+            list(made.values()),
+            await self._full_tiles(head.size, hashes),
+            [
+                ClaimRow(claim.system, claim.key, claim.request_digest, claim.query_id, item.at_ms)
+                for item in items
+                if (claim := item.claim)
+            ],
         )
         after = Head(size, b"".join(frontier), self._signer.sign(size, merkle.root(frontier)))
-        self._store.advance(self._signer.origin, after)
-        return after, made
+        await self._store.commit(rows, self._signer.origin, after)
+        for name in made:
+            self._held.keep(name, keys[name])
+        return after
 
-    def _data_keys(
-        self, items: list[Item]
-    ) -> tuple[dict[KeyName, DataKey], list[tuple[str, str, str, str, bytes]]]:
-        """Every data key the items need that is not held, and the rows of those that had to be made."""
-        missing = {
-            name
-            for item in items
-            for part in item.leaf.parts
-            if self._held.get(name := _key_name(item, part)) is None
-        }
-        if not missing:
-            return {}, []
-        found = self._store.data_keys(sorted(missing))
-        keys: dict[KeyName, DataKey] = {}
-        stored: list[tuple[str, str, str, str, bytes]] = []
-        for name in sorted(missing):
-            if name in found:
-                keys[name] = sealing.unwrap(self._seal_key, *found[name])
-            else:
-                keys[name], wrapped = sealing.new(self._seal_key)
-                stored.append((keys[name].id, *name, wrapped))
-        return keys, stored
+    async def _keys(self, items: Sequence[Item]) -> tuple[dict[KeyName, DataKey], dict[KeyName, DataKeyRow]]:
+        """Every data key that the items need, and the rows of those that had to be made."""
+        names: set[KeyName] = set()
+        for item in items:
+            staff, citizen = _key_names(item.leaf)
+            if item.leaf.actor:
+                names.add(staff)
+            if item.leaf.subject:
+                names.add(citizen)
+        keys = {name: key for name in names if (key := self._held.get(name))}
+        made: dict[KeyName, DataKeyRow] = {}
+        if missing := {self._seal_key.row_name(name): name for name in names if name not in keys}:
+            for row_name, row in (await self._store.data_keys(list(missing))).items():
+                keys[missing[row_name]] = self._seal_key.unwrap(row.id, row.wrapped)
+                self._held.keep(missing[row_name], keys[missing[row_name]])
+            for name in missing.values():
+                if name not in keys:
+                    keys[name], made[name] = self._seal_key.make(name)
+        return keys, made
 
-    def _payloads(
-        self, start: int, items: list[Item], made: dict[KeyName, DataKey]
-    ) -> list[tuple[int, str, str, bytes]]:
-        rows: list[tuple[int, str, str, bytes]] = []
-        for n, item in enumerate(items):
-            for part, content in item.leaf.parts.items():
-                name = _key_name(item, part)
-                key = made.get(name) or self._held.get(name)
-                if key is None:  # held when `_data_keys` looked, and pushed out since by this very batch
-                    key = sealing.unwrap(self._seal_key, *self._store.data_keys([name])[name])
-                sealed = sealing.seal(key, self._signer.origin, item.leaf.id, part, content)
-                rows.append((start + n, part, key.id, sealed))
+    def _payload(self, index: int, leaf: Leaf, keys: dict[KeyName, DataKey]) -> PayloadRow:
+        origin, (staff, citizen) = self._signer.origin, _key_names(leaf)
+        actor_key = actor = subject_key = subject = None
+        if leaf.actor:
+            actor_key = keys[staff].id
+            actor = keys[staff].seal(sealing.bound(origin, leaf.id, "actor"), leaf.actor)
+        if leaf.subject:
+            subject_key = keys[citizen].id
+            subject = keys[citizen].seal(sealing.bound(origin, leaf.id, "subject"), leaf.subject)
+        return PayloadRow(index, actor_key, actor, subject_key, subject)
+
+    async def _full_tiles(self, size: int, hashes: list[bytes]) -> list[TileRow]:
+        """Rows of the tiles that the new leaves make full."""
+        inside = size % tiles.WIDTH
+        if inside + len(hashes) < tiles.WIDTH:
+            return []
+        start = size - inside
+        leaves = await self._store.leaf_hashes(start, size) + hashes
+        rows: list[TileRow] = []
+        for at in range(0, len(leaves) - tiles.WIDTH + 1, tiles.WIDTH):
+            await self._add_tile(rows, 0, (start + at) // tiles.WIDTH, leaves[at : at + tiles.WIDTH])
         return rows
 
-    def _full_tiles(self, size: int, hashes: list[bytes]) -> list[tuple[int, int, bytes, bytes]]:
-        """Rows of the tiles that become full; remembers the tail for the next batch."""
-        start = size - size % tiles.WIDTH
-        tail = self._tail if self._tail_size == size else self._store.leaf_hashes(start, size)
-        leaves = tail + hashes
-        rows: list[tuple[int, int, bytes, bytes]] = []
-        n = start // tiles.WIDTH
-        while len(leaves) >= tiles.WIDTH:
-            full, leaves = leaves[: tiles.WIDTH], leaves[tiles.WIDTH :]
-            self._add_tile(rows, 0, n, full)
-            n += 1
-        self._tail, self._tail_size = leaves, size + len(hashes)
-        return rows
-
-    def _add_tile(self, rows: list[tuple[int, int, bytes, bytes]], level: int, n: int, hashes: list[bytes]) -> None:
-        rows.append((level, n, b"".join(hashes), merkle.tree_hash(hashes)))
-        if n % tiles.WIDTH == tiles.WIDTH - 1:
+    async def _add_tile(self, rows: list[TileRow], level: int, n: int, hashes: list[bytes]) -> None:
+        rows.append(TileRow(level, n, b"".join(hashes), merkle.tree_hash(hashes)))
+        if n % tiles.WIDTH == tiles.WIDTH - 1:  # the 256th of its level: a tile of the level above is full, too
             first = n - tiles.WIDTH + 1
-            below = self._store.tile_roots(level, first, n)
-            mine = {row[1]: row[3] for row in rows if row[0] == level}
+            below = await self._store.tile_roots(level, first, n)
+            mine = {row.n: row.root for row in rows if row.level == level}
             roots = below + [mine[m] for m in range(first + len(below), n + 1)]
-            self._add_tile(rows, level + 1, n // tiles.WIDTH, roots)
+            await self._add_tile(rows, level + 1, n // tiles.WIDTH, roots)
 
 
-def _key_name(item: Item, part: str) -> KeyName:
-    return sealing.name_of(part, item.leaf.organisation, item.leaf.subject_key)
+def sort(
+    batch: Sequence[Item], begun: Begun, taken: Taken
+) -> tuple[list[Item], list[Moved | Claimed | str | None]]:
+    """Which items are to be written, in their order, and what becomes of each item of the batch: Moved, Claimed,
+    the id of its entry, or None when nothing can be said yet. Pure."""
+    fresh: dict[str, Item] = {}
+    fates: list[Moved | Claimed | str | None] = []
+    claims = dict(taken.claims)
+    for item in batch:
+        id_, guard, claim = item.leaf.id, item.guard, item.claim
+        fate: Moved | Claimed | str | None = id_
+        if id_ in taken.ids or id_ in fresh:
+            pass  # the same event again is the same entry
+        elif guard and guard.person in begun.changing:
+            fate = None
+        elif guard and (seq := begun.consent.get(guard.person, 0)) != guard.seq:
+            fate = Moved(seq)
+        elif claim and (used := claims.get((claim.system, claim.key))):
+            fate = Claimed(used[1], used[0] == claim.request_digest)
+        else:
+            fresh[id_] = item
+            if claim:
+                claims[claim.system, claim.key] = (claim.request_digest, claim.query_id)
+        fates.append(fate)
+    return list(fresh.values()), fates
+
+
+def _key_names(leaf: Leaf) -> tuple[KeyName, KeyName]:
+    return (sealing.ACTOR, leaf.organisation), (leaf.subject_key, leaf.organisation)
 
 
 def _split(frontier: bytes) -> list[bytes]:

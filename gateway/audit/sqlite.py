@@ -3,126 +3,159 @@
 
 BEGIN IMMEDIATE takes the write lock of `log.db`, and only then opens the read of `commons.db`. A change of
 consent takes the same lock (`gateway.db.write`), so what is read here holds until our commit.
+
+Statements run in the event loop: they touch pages in memory and take microseconds, less than handing them to a
+thread. What waits, for the disk (COMMIT, checkpoint) or for another's lock, runs apart.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from gateway.audit.store import ClaimRow, DuplicateError, Head, Rows, StoreError
+from gateway.audit.apart import Apart
+from gateway.audit.store import Begun, DataKeyRow, DuplicateError, Head, Rows, StoreError, Taken
 
-_CHUNK = 64  # rows a statement: few statement texts, and far from SQLite's limit of parameters
-_Row = TypeVar("_Row", bound=tuple[Any, ...])
+_CHUNK = 64
+"""Rows a statement: few statement texts to prepare, and far from SQLite's limit of parameters."""
+
+_PATIENCE_MS = 1000
+"""How long one try for the lock waits for whoever holds it."""
+
+_CHECKPOINT_AFTER = 2000
+"""Commits' worth of pages in the write-ahead log, roughly 4 KiB each, before they are moved into the file."""
 
 
 class SqliteStore:
     """See Store."""
 
     def __init__(self, log: Path, commons: Path) -> None:
-        self._connection = sqlite3.connect(
-            log, isolation_level=None, check_same_thread=False, timeout=2, cached_statements=512, uri=True
-        )
+        self._connection = _open(log)
         self._run = self._connection.execute
-        self._run("PRAGMA journal_mode=WAL")
-        self._run("PRAGMA synchronous=FULL")
         self._run("ATTACH DATABASE ? AS commons", (f"{commons.absolute().as_uri()}?mode=ro",))
+        self._run("PRAGMA wal_autocheckpoint=0")
+        self._checkpointer = _open(log)
+        self._wal = log.with_name(log.name + "-wal")
+        self._disk = Apart("log commit")
+        self._broom = Apart("log checkpoint")
+        self._sweeping: asyncio.Task[None] | None = None
 
-    def begin(self) -> Head | None:
+    async def begin(self, people: Sequence[str]) -> Begun:
         """See Store."""
-        self._all("BEGIN IMMEDIATE")
-        row = self._one("SELECT size, frontier, checkpoint FROM head WHERE id = 1")
-        return Head(*row) if row else None
+        try:
+            self._run("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:  # another process holds the lock
+            await self._apart(self._begin_patiently)
+        found = self._all("SELECT size, frontier, checkpoint FROM head WHERE id = 1")
+        return Begun(Head(*found[0]) if found else None, self._consent(people) if people else {})
 
-    def consent_heads(self, people: Sequence[str]) -> dict[str, int]:
-        """See Store. One row comes back, not one a person: each row read lets go of the interpreter."""
-        row = self._one(
-            "SELECT json_group_object(person, seq) FROM commons.consent_head WHERE person IN "
-            f"({_marks(len(people))})",
-            *people,
-        )
-        heads: dict[str, int] = json.loads(row[0]) if row else {}
+    def _begin_patiently(self) -> None:
+        self._run(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+        try:
+            self._run("BEGIN IMMEDIATE")
+        finally:
+            self._run("PRAGMA busy_timeout=0")
+
+    def _consent(self, people: Sequence[str]) -> dict[str, int]:
+        """One row comes back, not one a person: each step of a statement lets go of the interpreter."""
+        wanted = _marks(len(people))
+        sql = f"SELECT json_group_object(person, seq) FROM commons.consent_head WHERE person IN ({wanted})"
+        heads: dict[str, int] = json.loads(self._all(sql, *people)[0][0])
         return heads
 
-    def claims(self, wanted: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], tuple[bytes, str]]:
+    async def taken(self, ids: Sequence[str], claims: Sequence[tuple[str, bytes]]) -> Taken:
         """See Store."""
+        indices = dict(self._all(f"SELECT id, idx FROM entry WHERE id IN ({_marks(len(ids))})", *ids))
+        if not claims:
+            return Taken(indices, {})
         found = self._all(
-            f"WITH wanted(s, k) AS (VALUES {_rows(2, len(wanted))}) SELECT system, key, digest, query FROM wanted "
+            f"WITH wanted(s, k) AS (VALUES {_rows(2, len(claims))}) SELECT system, key, digest, query FROM wanted "
             "CROSS JOIN claim ON system = s AND key = k",  # in this order: IN (VALUES …) would scan the table
-            *(value for pair in wanted for value in pair),
+            *(value for claim in claims for value in claim),
         )
-        return {(system, key): (digest, query) for system, key, digest, query in found}
+        return Taken(indices, {(system, key): (digest, query) for system, key, digest, query in found})
 
-    def indices(self, ids: Sequence[str]) -> dict[str, int]:
-        """See Store."""
-        return dict(self._all(f"SELECT id, idx FROM entry WHERE id IN ({_marks(len(ids))})", *ids))
-
-    def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[str, bytes]]:
+    async def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], DataKeyRow]:
         """See Store."""
         found = self._all(
-            f"WITH wanted(s, o, r) AS (VALUES {_rows(3, len(names))}) SELECT subject, organisation, retention, id, "
+            f"WITH wanted(s, o, r) AS (VALUES {_rows(3, len(names))}) SELECT id, subject, organisation, retention, "
             "wrapped FROM wanted CROSS JOIN data_key ON subject = s AND organisation = o AND retention = r",
             *(value for name in names for value in name),
         )
-        return {(subject, org, retention): (id, wrapped) for subject, org, retention, id, wrapped in found}
+        rows = [DataKeyRow(*row) for row in found]
+        return {(row.subject, row.organisation, row.retention): row for row in rows}
 
-    def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+    async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
         """See Store."""
-        return [
-            row[0]
-            for row in self._all("SELECT leaf_hash FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx", start, end)
-        ]
+        sql = "SELECT leaf_hash FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
+        return [row[0] for row in self._all(sql, start, end)]
 
-    def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
+    async def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
         """See Store."""
         sql = "SELECT root FROM tile WHERE level = ? AND n >= ? AND n < ? ORDER BY n"
         return [row[0] for row in self._all(sql, level, start, end)]
 
-    def insert(self, rows: Rows) -> None:
+    async def commit(self, rows: Rows, origin: str, head: Head) -> None:
         """See Store."""
-        self._insert("entry", 4, rows.entries)
-        self._insert("payload", 4, rows.payloads)
-        self._insert("data_key", 5, rows.data_keys)
-        self._insert("tile", 4, rows.tiles)
-        self._insert("claim", len(ClaimRow._fields), rows.claims)
-
-    def advance(self, origin: str, head: Head) -> None:
-        """See Store."""
-        self._one(
+        self._insert("entry", rows.entries)
+        self._insert("payload", rows.payloads)
+        self._insert("data_key", rows.data_keys)
+        self._insert("tile", rows.tiles)
+        self._insert("claim", rows.claims)
+        self._all(
             "INSERT INTO head (id, origin, size, frontier, checkpoint) VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO "
             "UPDATE SET size = excluded.size, frontier = excluded.frontier, checkpoint = excluded.checkpoint",
             origin,
             *head,
         )
+        await self._apart(self._connection.commit)
+        if self._sweeping is None and self._wal.stat().st_size > _CHECKPOINT_AFTER * 4096:
+            self._sweeping = asyncio.create_task(self._sweep())
 
-    def commit(self) -> None:
+    async def rollback(self) -> None:
         """See Store."""
-        self._all("COMMIT")
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.rollback()
 
-    def rollback(self) -> None:
+    async def close(self) -> None:
         """See Store."""
-        if self._connection.in_transaction:
-            self._all("ROLLBACK")
+        if self._sweeping is not None:
+            await self._sweeping
+        await self._apart(self._close)
+        self._disk.stop()
+        self._broom.stop()
 
-    def close(self) -> None:
-        """See Store."""
+    def _close(self) -> None:
+        self._checkpointer.close()
         self._connection.close()
 
-    def _insert(self, table: str, columns: int, rows: Sequence[tuple[Any, ...]]) -> None:
-        for chunk in _chunks(rows):
-            self._one(
-                f"INSERT INTO {table} VALUES {_rows(columns, len(chunk))}", *(v for row in chunk for v in row)
-            )
+    async def _sweep(self) -> None:
+        """Move the write-ahead log into the file, beside the commits that go on: off their path, since it costs
+        two waits for the disk and a write for every page."""
+        with contextlib.suppress(sqlite3.Error):  # another process is at it
+            await self._broom.run(lambda: self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+        self._sweeping = None
 
-    def _one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
-        found = self._all(sql, *values)
-        return found[0] if found else None
+    async def _apart(self, call: Any) -> None:
+        try:
+            await self._disk.run(call)
+        except sqlite3.Error as error:
+            raise StoreError from error
 
-    def _all(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        for at in range(0, len(rows), _CHUNK):
+            chunk = rows[at : at + _CHUNK]
+            sql = f"INSERT INTO {table} VALUES {_rows(len(chunk[0]), len(chunk))}"
+            self._all(sql, *(value for row in chunk for value in row))
+
+    def _all(self, sql: str, *values: Any) -> list[Any]:
         try:
             return self._run(sql, values).fetchall()
         except sqlite3.IntegrityError as error:
@@ -131,8 +164,14 @@ class SqliteStore:
             raise StoreError from error
 
 
-def _chunks(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
-    return (rows[at : at + _CHUNK] for at in range(0, len(rows), _CHUNK))
+def _open(log: Path) -> sqlite3.Connection:
+    uri = f"{log.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, timeout=0, cached_statements=512
+    )
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
 
 
 @functools.cache

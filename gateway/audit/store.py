@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the sequencer needs of a database: one transaction that holds the log's lock from its first statement.
 
-Two stores, the same bytes: `sqlite.py` speaks to the driver, `postgres.py` to psycopg. Both write many rows with
-one statement, since on this path each statement costs more than its rows.
+Two stores, the same bytes: `sqlite.py` and `postgres.py`. Both write many rows with one statement, since on this
+path each statement costs more than its rows. Nothing here waits on disk or network without letting the loop go on.
 """
 
 from __future__ import annotations
@@ -12,11 +12,59 @@ from typing import NamedTuple, Protocol
 
 
 class Head(NamedTuple):
-    """Where the log ends."""
+    """Where the log ends: its size, its frontier (`merkle.py`, concatenated) and the signed note over them."""
 
     size: int
     frontier: bytes
     checkpoint: str
+
+
+class Begun(NamedTuple):
+    """What a transaction found under the log's lock. `head` is None when the log has not begun; `consent` maps a
+    person to the sequence number of their consent ledger (absent: none was decided yet); `changing` are those
+    whose ledger another transaction is writing at this moment, so that nothing can be said."""
+
+    head: Head | None
+    consent: dict[str, int]
+    changing: frozenset[str] = frozenset()
+
+
+class EntryRow(NamedTuple):
+    """A row of `log.entry`."""
+
+    idx: int
+    id: str
+    leaf_hash: bytes
+    entry: bytes
+
+
+class PayloadRow(NamedTuple):
+    """A row of `log.payload`."""
+
+    idx: int
+    actor_key: str | None
+    actor: bytes | None
+    subject_key: str | None
+    subject: bytes | None
+
+
+class DataKeyRow(NamedTuple):
+    """A row of `log.data_key`."""
+
+    id: str
+    subject: str
+    organisation: str
+    retention: str
+    wrapped: bytes
+
+
+class TileRow(NamedTuple):
+    """A row of `log.tile`."""
+
+    level: int
+    n: int
+    hashes: bytes
+    root: bytes
 
 
 class ClaimRow(NamedTuple):
@@ -30,71 +78,64 @@ class ClaimRow(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """All that one batch inserts, in the order of the tables' columns."""
+    """All that one batch inserts."""
 
-    entries: Sequence[tuple[int, str, bytes, bytes]]
-    payloads: Sequence[tuple[int, str, str, bytes]]
-    data_keys: Sequence[tuple[str, str, str, str, bytes]]
-    tiles: Sequence[tuple[int, int, bytes, bytes]]
-    claims: Sequence[ClaimRow]
+    entries: Sequence[EntryRow]
+    payloads: Sequence[PayloadRow]
+    data_keys: Sequence[DataKeyRow] = ()
+    tiles: Sequence[TileRow] = ()
+    claims: Sequence[ClaimRow] = ()
+
+
+class Taken(NamedTuple):
+    """What is there already: event id → index, and (system, key) of a claim → (digest, query)."""
+
+    ids: dict[str, int]
+    claims: dict[tuple[str, bytes], tuple[bytes, str]]
 
 
 class StoreError(Exception):
-    """The store did not do what it was asked; the transaction is over and nothing of it was written, or (only if
-    `commit` failed) it is not known whether it was."""
+    """The store did not do what it was asked. Nothing was written; or, only if `commit` raised it, that is not
+    known."""
 
 
 class DuplicateError(StoreError):
-    """An event id or a data key is already there; nothing was written."""
+    """An event id, a claim or a data key is already there; nothing was written."""
 
 
 class Store(Protocol):
-    """One connection of one sequencer, used from one thread."""
+    """One connection of one sequencer. Every method but `begin` and `close` is for an open transaction; all raise
+    StoreError."""
 
-    def begin(self) -> Head | None:
-        """Open the transaction and take the log's lock; None when the log has not begun."""
+    async def begin(self, people: Sequence[str]) -> Begun:
+        """Open the transaction, take the log's lock, then read the consent heads of `people`, so that none of
+        them can move until the transaction ends."""
         ...
 
-    def consent_heads(self, people: Sequence[str]) -> dict[str, int]:
-        """The consent sequence numbers, read under the lock that a withdrawal must take; who has none is absent."""
+    async def taken(self, ids: Sequence[str], claims: Sequence[tuple[str, bytes]]) -> Taken:
+        """Which of these are there already."""
         ...
 
-    def claims(self, wanted: Sequence[tuple[str, bytes]]) -> dict[tuple[str, bytes], tuple[bytes, str]]:
-        """(system, key) → (digest, query) of those that are already there."""
+    async def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], DataKeyRow]:
+        """(subject, organisation, retention) → row, of those that are there already."""
         ...
 
-    def indices(self, ids: Sequence[str]) -> dict[str, int]:
-        """Event id → index of those that are already there."""
-        ...
-
-    def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], tuple[str, bytes]]:
-        """(subject, organisation, retention) → (id, wrapped key) of those that are already there."""
-        ...
-
-    def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+    async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
         """Leaf hashes of indices start to end, end not included."""
         ...
 
-    def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
+    async def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
         """Roots of the full tiles of a level with n from start to end, end not included."""
         ...
 
-    def insert(self, rows: Rows) -> None:
-        """Insert. Raises DuplicateError."""
+    async def commit(self, rows: Rows, origin: str, head: Head) -> None:
+        """Insert the rows, move the head, and make it durable. Raises DuplicateError."""
         ...
 
-    def advance(self, origin: str, head: Head) -> None:
-        """Move the head, or write the first one."""
+    async def rollback(self) -> None:
+        """Give up the transaction, if one is open; never raises."""
         ...
 
-    def commit(self) -> None:
-        """Make it durable."""
-        ...
-
-    def rollback(self) -> None:
-        """Give up the transaction, if one is open."""
-        ...
-
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection."""
         ...

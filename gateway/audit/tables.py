@@ -11,6 +11,8 @@ from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData
 
 metadata = MetaData(schema="log")
 
+_INDEX = BigInteger().with_variant(Integer, "sqlite")  # on SQLite the row's own number: no second tree to write
+
 head = Table(
     "head",
     metadata,
@@ -27,7 +29,7 @@ head = Table(
 entry = Table(
     "entry",
     metadata,
-    Column("idx", BigInteger, primary_key=True, autoincrement=False, comment="Index of the leaf, from 0."),
+    Column("idx", _INDEX, primary_key=True, autoincrement=False, comment="Index of the leaf, from 0."),
     Column("id", String(36), nullable=False, unique=True, comment="UUIDv7 of the event: writing it twice is once."),
     Column("leaf_hash", LargeBinary(32), nullable=False, comment="SHA-256(0x00 || entry), RFC 6962 §2.1."),
     Column("entry", LargeBinary, nullable=False, comment="Canonical JSON (RFC 8785): clear members, commitments."),
@@ -37,11 +39,12 @@ entry = Table(
 payload = Table(
     "payload",
     metadata,
-    Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("part", String(8), primary_key=True, comment="`actor` or `subject`: each under a key of its own."),
-    Column("data_key", String(36), nullable=False),
-    Column("sealed", LargeBinary, nullable=False, comment="Nonce (12 bytes) and AES-256-GCM ciphertext."),
-    comment="What the commitments commit to, with the salts; the only rows of an entry that may be erased.",
+    Column("idx", _INDEX, primary_key=True, autoincrement=False),
+    Column("actor_key", String(36), comment="Data key of the group about staff."),
+    Column("actor", LargeBinary, comment="Nonce (12 bytes) and AES-256-GCM ciphertext; null when erased."),
+    Column("subject_key", String(36), comment="Data key of all other groups."),
+    Column("subject", LargeBinary, comment="As `actor`."),
+    comment="What the commitments commit to, with the salts; all of an entry that may be erased.",
 )
 
 data_key = Table(

@@ -12,6 +12,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_INDEX = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 ANNOUNCED = ("organisation", "system", "system_key", "person", "person_identifier", "person_verifier")
 
 ANNOUNCE_FUNCTION = """
@@ -233,7 +235,7 @@ def _log() -> None:
     op.create_table(
         "entry",
         sa.Column(
-            "idx", sa.BigInteger(), autoincrement=False, nullable=False, comment="Index of the leaf, from 0."
+            "idx", _INDEX, autoincrement=False, nullable=False, comment="Index of the leaf, from 0."
         ),
         sa.Column(
             "id", sa.String(length=36), nullable=False, comment="UUIDv7 of the event: writing it twice is once."
@@ -272,20 +274,16 @@ def _log() -> None:
     )
     op.create_table(
         "payload",
-        sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("idx", _INDEX, autoincrement=False, nullable=False),
+        sa.Column("actor_key", sa.String(length=36), comment="Data key of the group about staff."),
         sa.Column(
-            "part",
-            sa.String(length=8),
-            nullable=False,
-            comment="`actor` or `subject`: each under a key of its own.",
+            "actor", sa.LargeBinary(), comment="Nonce (12 bytes) and AES-256-GCM ciphertext; null when erased."
         ),
-        sa.Column("data_key", sa.String(length=36), nullable=False),
-        sa.Column(
-            "sealed", sa.LargeBinary(), nullable=False, comment="Nonce (12 bytes) and AES-256-GCM ciphertext."
-        ),
-        sa.PrimaryKeyConstraint("idx", "part"),
+        sa.Column("subject_key", sa.String(length=36), comment="Data key of all other groups."),
+        sa.Column("subject", sa.LargeBinary(), comment="As `actor`."),
+        sa.PrimaryKeyConstraint("idx"),
         schema="log",
-        comment="What the commitments commit to, with the salts; the only rows of an entry that may be erased.",
+        comment="What the commitments commit to, with the salts; all of an entry that may be erased.",
     )
     op.create_table(
         "tile",
