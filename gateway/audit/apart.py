@@ -2,7 +2,7 @@
 """One thread beside the event loop, for the calls that wait on the disk.
 
 Cheaper than an executor, since it does one thing at a time for one loop; what that saves stands in
-docs/decisions/0004-one-log-writer.md.
+docs/decisions/the-log-commits-beside-the-loop.md.
 """
 
 from __future__ import annotations
