@@ -96,7 +96,7 @@ def serve(
     settings = load(data)
     uvicorn.run(
         create_app(settings), host=host, port=port, access_log=False, server_header=False, date_header=True,
-        loop="uvloop", http="httptools", log_level="warning",
+        loop="uvloop", http="httptools", ws="none", proxy_headers=False, log_level="warning",
     )  # fmt: skip
 
 

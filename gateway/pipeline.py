@@ -201,9 +201,9 @@ async def gather(commons: Commons, asked: Asked, decision: Decision) -> list[Env
                 )
                 break
     envelopes = await gather_all(commons.registry, reads, deadline)
-    for envelope in envelopes:
-        if envelope.alarm:
-            await commons.log.append(evidence.alarm(asked, _new_id(), decision, envelope.source, envelope.reason))
+    alarms = {envelope.source: envelope.reason for envelope in envelopes if envelope.alarm}
+    for source, reason in alarms.items():
+        await commons.log.append(evidence.alarm(asked, _new_id(), decision, source, reason))
     return envelopes
 
 
