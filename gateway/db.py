@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,8 +50,11 @@ def connect(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        mode = "IMMEDIATE" if connection.get_execution_options().get("commons_write") else "DEFERRED"
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        if connection.get_execution_options().get("commons_write"):
+            with Turn(log) as turn, turn.held():
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql("BEGIN DEFERRED")
 
     return engine
 
@@ -64,6 +69,46 @@ def sqlite_path(url: URL) -> Path:
 def log_path(url: URL) -> Path:
     """Path of `log.db`, beside `commons.db`."""
     return sqlite_path(url).with_name("log.db")
+
+
+class Turn:
+    """Whose turn it is to take SQLite's write lock of the log.
+
+    SQLite lets whoever asks at the right moment have the lock, so a log under load would keep a withdrawal waiting
+    for seconds. Therefore everybody asks for this turn first (an advisory lock on `log.db-turn`, which the kernel
+    hands on), holds it while waiting for the write lock, and gives it back when they have that.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._file = os.open(log.with_name(log.name + "-turn"), os.O_RDWR | os.O_CREAT, 0o600)
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the turn and hold it."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def is_free(self) -> bool:
+        """Whether nobody waits; costs two system calls."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        return True
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
 
 
 @contextlib.contextmanager

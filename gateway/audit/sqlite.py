@@ -21,6 +21,7 @@ from typing import Any
 
 from gateway.audit.apart import Apart
 from gateway.audit.store import Begun, DataKeyRow, DuplicateError, Head, Rows, StoreError, Taken
+from gateway.db import Turn
 
 _CHUNK = 64
 """Rows a statement: few statement texts to prepare, and far from SQLite's limit of parameters."""
@@ -42,6 +43,7 @@ class SqliteStore:
         self._run("PRAGMA wal_autocheckpoint=0")
         self._checkpointer = _open(log)
         self._wal = log.with_name(log.name + "-wal")
+        self._turn = Turn(log)
         self._disk = Apart("log commit")
         self._broom = Apart("log checkpoint")
         self._sweeping: asyncio.Task[None] | None = None
@@ -49,8 +51,10 @@ class SqliteStore:
     async def begin(self, people: Sequence[str]) -> Begun:
         """See Store."""
         try:
+            if not self._turn.is_free():  # a change of consent waits for the lock: it is first
+                raise sqlite3.OperationalError
             self._run("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:  # another process holds the lock
+        except sqlite3.OperationalError:  # another holds the lock
             await self._apart(self._begin_patiently)
         found = self._all("SELECT size, frontier, checkpoint FROM head WHERE id = 1")
         return Begun(Head(*found[0]) if found else None, self._consent(people) if people else {})
@@ -58,7 +62,8 @@ class SqliteStore:
     def _begin_patiently(self) -> None:
         self._run(f"PRAGMA busy_timeout={_PATIENCE_MS}")
         try:
-            self._run("BEGIN IMMEDIATE")
+            with self._turn.held():
+                self._run("BEGIN IMMEDIATE")
         finally:
             self._run("PRAGMA busy_timeout=0")
 
@@ -135,6 +140,7 @@ class SqliteStore:
     def _close(self) -> None:
         self._checkpointer.close()
         self._connection.close()
+        self._turn.close()
 
     async def _sweep(self) -> None:
         """Move the write-ahead log into the file, beside the commits that go on: off their path, since it costs
