@@ -12,6 +12,7 @@ from binascii import b2a_base64
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 import orjson
 from msgspec import Struct
 
@@ -23,6 +24,25 @@ SALT = 32
 LARGEST = 4096
 _PREFIX = {group: b"dsc-audit/v1/" + group.encode() + b"\x00" for group in GROUPS}
 _NAME = {group: group.encode().ljust(8) for group in GROUPS}
+
+
+class _Members(Struct, frozen=True):
+    """What stands in a leaf: text and integers in ASCII-named members, so that sorted JSON is RFC 8785."""
+
+    id: str
+    t: int
+    type: str
+    org: str
+    svc: str
+    purpose: str
+    decision: str
+    policy: str
+    n: int
+    c: dict[str, str]
+    v: int = 1
+
+
+_encoder = msgspec.json.Encoder(order="sorted")
 
 
 class Leaf(Struct, frozen=True):
@@ -79,20 +99,19 @@ def build(entry: Entry, salts: bytes = b"") -> Leaf:
             actor = packed
         else:
             subject += packed
-    written = canonical(
-        {
-            "v": 1,
-            "id": entry.id,
-            "t": entry.at_ms,
-            "type": entry.type,
-            "org": entry.org,
-            "svc": entry.svc,
-            "purpose": entry.purpose,
-            "decision": entry.decision,
-            "policy": entry.policy,
-            "n": entry.subjects,
-            "c": commitments,
-        }
+    written = _encoder.encode(
+        _Members(
+            entry.id,
+            entry.at_ms,
+            entry.type,
+            entry.org,
+            entry.svc,
+            entry.purpose,
+            entry.decision,
+            entry.policy,
+            entry.subjects,
+            commitments,
+        )
     )
     if len(written) > LARGEST:
         raise ValueError("an entry is larger than the log takes")

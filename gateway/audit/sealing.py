@@ -40,9 +40,9 @@ class DataKey:
     id: str
     cipher: AESGCM = field(repr=False)
 
-    def seal(self, bound: bytes, content: bytes) -> bytes:
-        """Nonce and ciphertext; `bound` says where it belongs, and it opens nowhere else."""
-        nonce = os.urandom(NONCE)
+    def seal(self, nonce: bytes, bound: bytes, content: bytes) -> bytes:
+        """Nonce (NONCE random bytes, never used before) and ciphertext; `bound` says where it belongs, and it opens
+        nowhere else."""
         return nonce + self.cipher.encrypt(nonce, content, bound)
 
     def open(self, bound: bytes, sealed: bytes) -> bytes:

@@ -11,6 +11,7 @@ A duplicate is rare, so it is not looked for: the store refuses it, and the batc
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -146,7 +147,7 @@ class Sequencer:
                 EntryRow(head.size + n, item.leaf.id, item.leaf.hash, item.leaf.entry)
                 for n, item in enumerate(items)
             ],
-            [self._payload(head.size + n, item.leaf, keys) for n, item in enumerate(items)],
+            self._payloads(head.size, items, keys),
             list(made.values()),
             await self._full_tiles(head.size, hashes),
             [
@@ -181,16 +182,22 @@ class Sequencer:
                     keys[name], made[name] = self._seal_key.make(name)
         return keys, made
 
-    def _payload(self, index: int, leaf: Leaf, keys: dict[KeyName, DataKey]) -> PayloadRow:
-        origin, (staff, citizen) = self._signer.origin, _key_names(leaf)
-        actor_key = actor = subject_key = subject = None
-        if leaf.actor:
-            actor_key = keys[staff].id
-            actor = keys[staff].seal(sealing.bound(origin, leaf.id, "actor"), leaf.actor)
-        if leaf.subject:
-            subject_key = keys[citizen].id
-            subject = keys[citizen].seal(sealing.bound(origin, leaf.id, "subject"), leaf.subject)
-        return PayloadRow(index, actor_key, actor, subject_key, subject)
+    def _payloads(self, start: int, items: Sequence[Item], keys: dict[KeyName, DataKey]) -> list[PayloadRow]:
+        origin, width = self._signer.origin, sealing.NONCE
+        nonces = os.urandom(2 * width * len(items))  # one call: each costs as much as a seal
+        rows: list[PayloadRow] = []
+        for n, item in enumerate(items):
+            leaf, at = item.leaf, 2 * width * n
+            staff, citizen = _key_names(leaf)
+            actor_key = actor = subject_key = subject = None
+            if leaf.actor:
+                key, belongs = keys[staff], sealing.bound(origin, leaf.id, "actor")
+                actor_key, actor = key.id, key.seal(nonces[at : at + width], belongs, leaf.actor)
+            if leaf.subject:
+                key, belongs = keys[citizen], sealing.bound(origin, leaf.id, "subject")
+                subject_key, subject = key.id, key.seal(nonces[at + width : at + 2 * width], belongs, leaf.subject)
+            rows.append(PayloadRow(start + n, actor_key, actor, subject_key, subject))
+        return rows
 
     async def _full_tiles(self, size: int, hashes: list[bytes]) -> list[TileRow]:
         """Rows of the tiles that the new leaves make full."""
