@@ -37,7 +37,7 @@ from gateway.policy import vocabulary as law
 from gateway.policy.embedded import EmbeddedJudge
 from gateway.policy.memo import Memo
 from gateway.settings import Settings
-from gateway.web import agencies, log, oauth, openapi, problems
+from gateway.web import agencies, catalogue, log, oauth, openapi, problems
 from gateway.web.record_queries import ASK, PREVIEW, RecordQueries
 from gateway.web.wire import Limits
 
@@ -132,7 +132,9 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         synthetic_only=settings.synthetic_only,
     )
     app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
-    app.include_router(agencies.router(access_log, known, vocabulary, registry))
+    app.include_router(agencies.router(access_log, known, vocabulary))
+    app.include_router(catalogue.router(known, vocabulary, registry))
+    app.include_router(problems.router())
     app.include_router(log.router(access_log, settings.log_monitor_token))
     _ready(app, engine, access_log)
     app.openapi_schema = None

@@ -5,7 +5,7 @@
     ├── Malformed 400            the request cannot be read
     │   ├── MissingRequestId
     │   ├── UnknownPurpose, UnknownCategory, UnknownSource, ReasonNotPlain
-    │   ├── BodyTooLarge 413, LengthRequired 411, UnsupportedMediaType 415
+    │   ├── MethodNotAllowed 405, BodyTooLarge 413, LengthRequired 411, UnsupportedMediaType 415
     │   └── Invalid 422          it can be read, but a field is wrong
     ├── Unauthenticated 401      TokenMissing, TokenInvalid, TokenExpired
     ├── Refused 403              DeniedByPolicy, NoConsent, NoAgreement, SystemDisabled
@@ -102,6 +102,14 @@ class ReasonNotPlain(Malformed):
 
     code = "reason-not-plain"
     title = "The reason must be a plain sentence that the citizen can read"
+
+
+class MethodNotAllowed(Malformed):
+    """RFC 9110 §15.5.6."""
+
+    status = 405
+    code = "method-not-allowed"
+    title = "This address does not take that method"
 
 
 class LengthRequired(Malformed):

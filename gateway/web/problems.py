@@ -7,20 +7,34 @@ logged by class and place (file, line), without its message, since messages carr
 
 from __future__ import annotations
 
+import inspect
 import logging
 import traceback
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from gateway.errors import CommonsError, FieldFault, InternalFault, Invalid, Malformed, NotFound
+from gateway.errors import (
+    CommonsError,
+    FieldFault,
+    InternalFault,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+)
+from gateway.identity.assertions import Slug
 
 log = logging.getLogger("commons.problems")
 MEDIA_TYPE = "application/problem+json"
+_ASSERTION = (
+    "{code} (401, client)\n\nThe client assertion (RFC 7523) did not pass this check; `error_description` says "
+    "what was expected and, where it is safe to, what came. The rules stand in docs/reference/oauth.md.\n"
+)
 
 
 def body(error: CommonsError, public_url: str, instance: str) -> bytes:
@@ -93,12 +107,25 @@ def install(app: FastAPI, public_url: str) -> None:
         return reply(request, unforeseen(error, getattr(request.state, "request_id", "")))
 
 
-class MethodNotAllowed(Malformed):
-    """RFC 9110 §15.5.6."""
+def router() -> APIRouter:
+    """The pages that a problem's `type` and an OAuth error's `error_uri` lead to."""
+    routes = APIRouter(prefix="/problems", tags=["problems"], include_in_schema=False)
 
-    status = 405
-    code = "method-not-allowed"
-    title = "This address does not take that method"
+    @routes.get("/{code}")
+    def page(code: str) -> PlainTextResponse:
+        if code in get_args(Slug):
+            return PlainTextResponse(_ASSERTION.format(code=code))
+        for kind in _kinds(CommonsError):
+            if kind.code == code:
+                about = f"{kind.title}.\n\n{inspect.getdoc(kind)}"
+                return PlainTextResponse(f"{code} ({kind.status}, {kind.layer})\n\n{about}\n")
+        raise NotFound
+
+    return routes
+
+
+def _kinds(root: type[CommonsError]) -> list[type[CommonsError]]:
+    return [root, *(kind for child in root.__subclasses__() for kind in _kinds(child))]
 
 
 def _status(status: int) -> CommonsError:

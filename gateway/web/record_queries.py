@@ -23,6 +23,7 @@ from gateway.errors import (
     CommonsError,
     LengthRequired,
     Malformed,
+    MethodNotAllowed,
     MissingRequestId,
     TokenMissing,
     UnsupportedMediaType,
@@ -64,7 +65,7 @@ class RecordQueries:
         request_id = ""
         try:
             if scope["method"] != "POST":
-                raise problems.MethodNotAllowed
+                raise MethodNotAllowed
             if self._free <= 0:
                 raise Busy
             self._free -= 1

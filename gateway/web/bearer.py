@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bearer token of a request (RFC 6750 §2.1) as a FastAPI dependency."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Header
+
+from gateway.errors import TokenMissing
+from gateway.identity.agencies import Agencies
+from gateway.model import Caller
+
+
+def bearer(agencies: Agencies) -> Callable[[str], Caller]:
+    """A dependency that gives the Caller, or raises Unauthenticated."""
+
+    def caller(authorization: Annotated[str, Header()] = "") -> Caller:
+        if authorization[:7].lower() != "bearer ":
+            raise TokenMissing
+        return agencies.identify(authorization[7:])
+
+    return caller
