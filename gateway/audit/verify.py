@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Check an access log without trusting whoever runs it. One file: needs Python 3.11 and `cryptography`, and
-nothing of the gateway, so that an auditor can read it, copy it and run it alone:
+nothing of the gateway, so that an auditor can read it, copy it and run it alone.
 
     python verify.py --vkey KEY --log https://gateway.example/log          the whole log
     python verify.py --vkey KEY --log FOLDER --since checkpoint.old        … and that it only grew since then
@@ -30,7 +30,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TIMEOUT_S, MOST_FINDINGS = 30, 20
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
-
 Get = Callable[[str], bytes | None]
 """Path after the log's address → content; None when it is not there, or not for us."""
 
@@ -264,7 +263,7 @@ class _Whole:
         except Finding as finding:
             self.findings.append(str(finding))
             return
-        for size in {head.size for head in self._earlier if n * 256 < head.size <= n * 256 + width}:
+        for size in sorted({head.size for head in self._earlier if n * 256 < head.size <= n * 256 + width}):
             self._compare(size, leaves[: size - n * 256])
         if width < 256:
             self._tree.add(leaves)
@@ -294,10 +293,9 @@ class _Whole:
         except (ValueError, RecursionError):
             return "is not JSON"
         id_ = members.get("id") if isinstance(members, dict) else None
-        if isinstance(id_, str):
-            if id_ in self._ids:
-                return "its id stands in the log twice"
-            self._ids.add(id_)
+        if isinstance(id_, str) and id_ in self._ids:
+            return "its id stands in the log twice"
+        self._ids.add(str(id_))
         return None
 
     def _full(self, level: int, root: bytes) -> None:
