@@ -7,7 +7,7 @@ How one category is read:
 2. A refusal or a withdrawal ends every permit for exactly what it names, and nothing else.
 3. An explicit no beats a yes of equal or narrower scope. A later yes takes back the no for what it names when both
    pick their fields and sources in the same way: a yes to x and y takes back the no to x; a yes to "all" does not
-   take back a no to "this field", since it is not said that the citizen thought of it.
+   take back a no to "this field", since it is not said that the citizen thought of it. A no never weakens a no.
 4. A withdrawal only ends what was given, so a narrower yes may follow it; a refusal forbids, so a narrower yes
    must name it as its predecessor.
 5. Only a giving permits anything; every other event can only take away.
@@ -133,15 +133,17 @@ def scopes(event: Event) -> dict[str, Scope]:
 def word(statements: Iterable[CategoryStanding], field: str, source: str, now: int, agreement: str = "") -> State:
     """What the statements say of one field from one source at `now`; under one agreement where it is named.
 
-    A no is looked for first, so that it would win even if a yes spoke of the same.
+    A refusal says more than a withdrawal, and either would win over a yes that spoke of the same.
     """
     state = State.NONE
     for statement in statements:
         if not statement.says(field, source):
             continue
-        if statement.state is not State.GIVEN:
-            return statement.state
-        if agreement in ("", statement.agreement) and state is not State.GIVEN:
+        if statement.state is State.REFUSED:
+            return State.REFUSED
+        if statement.state is State.WITHDRAWN:
+            state = State.WITHDRAWN
+        elif state in (State.NONE, State.EXPIRED) and agreement in ("", statement.agreement):
             state = State.GIVEN if now < statement.until else State.EXPIRED
     return state
 
@@ -211,22 +213,26 @@ def _give(statements: Statements, category: str, scope: Scope, event: Event) -> 
 def _deny(statements: Statements, category: str, scope: Scope, event: Event) -> Statements:
     state = State.REFUSED if event.kind is Kind.REFUSED else State.WITHDRAWN
     bites = state is State.REFUSED
-    denial: CategoryStanding | None = CategoryStanding(
-        category, state, 0, event.id, scope.fields, scope.sources, event.agreement
-    )
     kept: list[CategoryStanding] = []
     for statement in statements:
-        left: CategoryStanding | None = statement
-        if state is State.WITHDRAWN and statement.state is State.REFUSED:
-            denial = denial and _carve(denial, _remains(statement))  # a withdrawal does not weaken a refusal
-        else:
+        if statement.state is State.GIVEN:
             left = _carve(statement, scope)
-            bites = bites or (statement.state is State.GIVEN and left is not statement)
+            bites = bites or left is not statement
+        else:
+            left = None if _taken_in(statement, scope, state) else statement
         if left is not None:
             kept.append(left)
-    if denial is None or not bites:
+    if not bites:
         return statements
+    denial = CategoryStanding(category, state, 0, event.id, scope.fields, scope.sources, event.agreement)
     return (*kept, denial)
+
+
+def _taken_in(older: CategoryStanding, scope: Scope, state: State) -> bool:
+    """Whether an older no has nothing to add to a new one. Otherwise a no never weakens another no."""
+    if older.state is State.REFUSED and state is State.WITHDRAWN:
+        return False
+    return scope.covers(older.scope) and not older.scope.finer(scope)
 
 
 def _permit(statements: Statements, category: str, scope: Scope, event: Event) -> CategoryStanding | None:
@@ -234,9 +240,11 @@ def _permit(statements: Statements, category: str, scope: Scope, event: Event) -
     permit: CategoryStanding | None = CategoryStanding(
         category, State.GIVEN, event.expires_at, event.id, scope.fields, scope.sources, event.agreement
     )
-    for statement in statements:
-        if statement.state is not State.GIVEN and _stands(statement, scope, event):
-            permit = permit and _carve(permit, _remains(statement))
+    standing = [one for one in statements if one.state is not State.GIVEN and _stands(one, scope, event)]
+    for denial in standing:
+        part = _remains(denial, scope)
+        if permit is not None and part is not None:
+            permit = _carve(permit, part)
     return permit
 
 
@@ -269,16 +277,24 @@ def _carve(statement: CategoryStanding, scope: Scope) -> CategoryStanding | None
     return None
 
 
-def _remains(denial: CategoryStanding) -> Scope:
-    """What a no still speaks of, as one rectangle: never less than that, and exactly that where each hole goes
-    right across."""
-    fields, sources = set(denial.fields), set(denial.sources)
+def _remains(denial: CategoryStanding, within: Scope) -> Scope | None:
+    """What a no still speaks of inside `within`, as one rectangle: never less than that, and exactly that where
+    what was taken back of it goes right across."""
+    if not denial.scope.meets(within):
+        return None
+    both = Scope(_both(denial.fields, within.fields), _both(denial.sources, within.sources))
+    fields, sources = set(both.fields), set(both.sources)
     for hole in denial.holes:
-        if Scope((), hole.sources).covers(Scope((), denial.sources)):
+        if Scope((), hole.sources).covers(Scope((), both.sources)):
             fields -= set(hole.fields)
-        elif Scope(hole.fields).covers(Scope(denial.fields)):
+        elif Scope(hole.fields).covers(Scope(both.fields)):
             sources -= set(hole.sources)
-    return Scope(tuple(sorted(fields)), tuple(sorted(sources)))
+    left = Scope(tuple(sorted(fields)), tuple(sorted(sources)))
+    return left if both.covers(left) and not any(hole.covers(left) for hole in denial.holes) else None
+
+
+def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in one if name in other) if one and other else one or other
 
 
 def _pieces(scope: Scope, statements: Iterable[CategoryStanding]) -> Iterator[tuple[str, str]]:

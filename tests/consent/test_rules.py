@@ -258,7 +258,7 @@ def test_a_withdrawal_of_what_was_withdrawn_leaves_no_trace() -> None:
 
 def test_a_wider_hole_takes_in_the_narrower_one() -> None:
     statements = after(given(), withdrawn(fields=GOAL, sources=("crm",)), withdrawn(fields=GOAL))
-    assert [one.holes for one in statements[PLAN]] == [(rules.Scope(("goal",)),), ()]
+    assert statements[PLAN][0].holes == (rules.Scope(("goal",)),)
 
 
 def test_a_no_does_not_run_out() -> None:
@@ -301,6 +301,22 @@ def test_what_a_yes_from_one_source_took_back_stays_taken_back_when_all_is_given
     assert held(statements, source="core", now=NOON + 5).state is State.REFUSED
 
 
+def test_giving_the_same_again_keeps_what_was_taken_back_there() -> None:
+    no = refused(fields=GOAL)
+    statements = after(
+        no, given(sources=("crm",), predecessor=no.id), given(sources=("crm",), until=NOON + 2 * YEAR)
+    )
+    assert held(statements, source="crm", now=NOON + YEAR).fields_except == ()
+
+
+def test_giving_two_fields_again_keeps_the_one_of_them_that_was_taken_back_in_two_steps() -> None:
+    no = refused(fields=BOTH)
+    crm, core = ({"sources": (source,), "predecessor": no.id} for source in ("crm", "core"))
+    statements = after(no, given(**crm), given(**core), given(sources=("crm", "core"), until=NOON + 2 * YEAR))
+    assert held(statements, source="crm", now=NOON + YEAR).fields_except == ()
+    assert held(statements, source="core", now=NOON + YEAR).fields_except == ()
+
+
 def test_a_giving_that_names_the_no_as_its_predecessor_takes_it_back() -> None:
     no = withdrawn(fields=GOAL)
     statements = after(given(), no, given(predecessor=no.id))
@@ -312,6 +328,24 @@ def test_a_no_taken_back_under_one_agreement_still_narrows_the_permit_under_anot
     statements = after(given(), no, given(agreement="dsa-2026-021", predecessor=no.id))
     assert held(statements, agreement="dsa-2026-021").fields_except == ()
     assert held(statements, agreement="dsa-2026-014").fields_except == ("goal",)
+
+
+def test_a_no_to_all_does_not_weaken_the_no_to_a_part() -> None:
+    for no in (refused, withdrawn):
+        statements = after(given(), withdrawn(fields=GOAL), no(), given())
+        assert held(statements).fields_except == ("goal",)
+
+
+def test_a_no_to_a_part_does_not_weaken_the_no_to_all() -> None:
+    statements = after(refused(), refused(sources=("crm",)), given(sources=("crm",)))
+    assert permitted(statements) == set()
+
+
+def test_a_wider_no_takes_in_the_one_that_picks_in_the_same_way() -> None:
+    assert len(after(refused(fields=GOAL), refused(fields=BOTH))[PLAN]) == 1
+    assert len(after(given(), withdrawn(fields=GOAL), refused(fields=GOAL))[PLAN]) == 2
+    assert len(after(refused(fields=GOAL), given(), refused(sources=("crm",)), withdrawn())[PLAN]) == 3
+    assert len(after(given(), refused(fields=GOAL), withdrawn(fields=BOTH))[PLAN]) == 3
 
 
 # -- rule 4: a narrower yes may follow a withdrawal, and not a refusal ----------------------------------------
