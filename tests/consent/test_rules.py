@@ -249,6 +249,8 @@ def test_a_withdrawal_may_sweep_over_what_was_refused() -> None:
 def test_a_withdrawal_of_what_was_not_given_leaves_no_trace() -> None:
     yes = given(fields=GOAL)
     assert after(yes, withdrawn(fields=NOTES)) == after(yes)
+    yes = given(sources=("crm",))
+    assert after(yes, withdrawn(sources=("core",))) == after(yes)
 
 
 def test_a_withdrawal_of_what_was_withdrawn_leaves_no_trace() -> None:
