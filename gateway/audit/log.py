@@ -137,7 +137,7 @@ class Log:
                 self._wake.clear()
                 while batch := self._take():
                     self._flying = batch
-                    held_up = _tell(batch, await _outcome(sequencer, [waiting.item for waiting in batch]))
+                    held_up = _tell(batch, await _outcome(sequencer, batch))
                     self._flying = []
                     if held_up:
                         self._held_up += held_up
@@ -204,9 +204,9 @@ class Log:
         return self._reader.proof(stored)
 
 
-async def _outcome(sequencer: Sequencer, items: list[Item]) -> list[Result | None] | None:
+async def _outcome(sequencer: Sequencer, batch: list[_Waiting]) -> list[Result | None] | None:
     try:
-        return await sequencer.append(items)
+        return await sequencer.append([w.item for w in batch], lambda n: not batch[n].done.done())
     except StoreError as error:
         log.error("the log could not be written: %s", type(error.__cause__ or error).__name__)
     except Exception as error:  # the log must go on; without a result nothing is released

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -76,6 +76,9 @@ class Claimed(Struct, frozen=True):
 
 Result = Committed | Moved | Claimed
 
+Wanted = Callable[[int], bool]
+"""Whether somebody still waits for the item at this place of a batch."""
+
 
 class Item(Struct, frozen=True):
     """One event to append."""
@@ -96,15 +99,16 @@ class Sequencer:
         self._seal_key = seal_key
         self._held = Held()
 
-    async def append(self, batch: Sequence[Item]) -> list[Result | None]:
+    async def append(self, batch: Sequence[Item], wanted: Wanted = lambda _: True) -> list[Result | None]:
         """Append all that may be appended, in one transaction; one result an item, None for one whose consent is
-        being changed at this moment, which may be tried again. Raises StoreError: nothing was written, or (if the
-        commit itself failed) that is unknown; the same event ids may be sent again."""
+        being changed at this moment, which may be tried again. `wanted` is asked for each place in the batch once
+        the lock is had: who gave up meanwhile is left out (None). Raises StoreError: nothing was written, or (if
+        the commit itself failed) that is unknown; the same event ids may be sent again."""
         try:
-            return await self._append(batch, look=False)
+            return await self._append(batch, wanted, look=False)
         except DuplicateError:
             self._held = Held()  # a data key that is there although we made it: read all anew
-            return await self._append(batch, look=True)
+            return await self._append(batch, wanted, look=True)
 
     async def begin_log(self, started: Leaf, at_ms: int) -> None:
         """Begin the log with this entry, unless it has begun. Raises StoreError."""
@@ -114,14 +118,15 @@ class Sequencer:
         finally:
             await self._store.rollback()
 
-    async def _append(self, batch: Sequence[Item], *, look: bool) -> list[Result | None]:
+    async def _append(self, batch: Sequence[Item], wanted: Wanted, *, look: bool) -> list[Result | None]:
         try:
             begun = await self._store.begin(list({item.guard.person: None for item in batch if item.guard}))
+            given_up = frozenset(n for n in range(len(batch)) if not wanted(n))
             taken = await self._taken(batch) if look else Taken({}, {})
-            fresh, fates = sort(batch, begun, taken)
+            fresh, fates = sort(batch, begun, taken, given_up)
             if not look and any(isinstance(fate, Moved | Claimed) for fate in fates):
                 taken = await self._taken(batch)  # what is refused now may have been written before
-                fresh, fates = sort(batch, begun, taken)
+                fresh, fates = sort(batch, begun, taken, given_up)
             head = begun.head or Head(0, b"", "")
             after = await self._write(head, fresh) if fresh else head
         finally:
@@ -222,19 +227,19 @@ class Sequencer:
 
 
 def sort(
-    batch: Sequence[Item], begun: Begun, taken: Taken
+    batch: Sequence[Item], begun: Begun, taken: Taken, given_up: frozenset[int] = frozenset()
 ) -> tuple[list[Item], list[Moved | Claimed | str | None]]:
     """Which items are to be written, in their order, and what becomes of each item of the batch: Moved, Claimed,
     the id of its entry, or None when nothing can be said yet. Pure."""
     fresh: dict[str, Item] = {}
     fates: list[Moved | Claimed | str | None] = []
     claims = dict(taken.claims)
-    for item in batch:
+    for n, item in enumerate(batch):
         id_, guard, claim = item.leaf.id, item.guard, item.claim
         fate: Moved | Claimed | str | None = id_
         if id_ in taken.ids or id_ in fresh:
             pass  # the same event again is the same entry
-        elif guard and guard.person in begun.changing:
+        elif n in given_up or (guard and guard.person in begun.changing):
             fate = None
         elif guard and (seq := begun.consent.get(guard.person, 0)) != guard.seq:
             fate = Moved(seq)

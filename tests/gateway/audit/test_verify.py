@@ -63,12 +63,13 @@ def test_a_good_log_verifies(tmp_path: Path, size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, 70_000])
-def test_a_large_log_verifies(tmp_path: Path, size: int) -> None:
-    write_log(tmp_path, numbered(size))
-    assert verify.log(str(tmp_path), VKEY).ok
+def test_a_large_log_verifies(tmp_path: Path, soak: bool) -> None:
+    for size in (65_535, 65_536, 65_537, 70_000) if soak else (65_537,):
+        write_log(tmp_path / str(size), numbered(size))
+        assert verify.log(str(tmp_path / str(size)), VKEY).ok
 
 
+@pytest.mark.slow
 def test_one_flipped_bit_anywhere_is_found_and_named(tmp_path: Path, soak: bool) -> None:
     write_log(tmp_path, numbered(600))
     chosen = random.Random(7)
