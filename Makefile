@@ -9,9 +9,9 @@ help: ## Explain every command
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
 		printf '  make %-9s %s\n' "$$name" "$$text"; done
 
-demo: ## Set up and run the whole commons with a short story; EXIT=1 ends by itself
+demo: ## Set up and run the whole commons with a short story; EXIT=1 ends by itself, PORT=8081 moves it
 	@sh deploy/dev/setup.sh runtime
-	@$(BIN)/commons demo $(if $(filter-out 0,$(EXIT)),--exit)
+	@$(BIN)/commons demo $(if $(PORT),--port $(PORT)) $(if $(filter-out 0,$(EXIT)),--exit)
 
 setup: ## Make .venv for development, from the lock with hashes
 	@sh deploy/dev/setup.sh dev

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from sqlalchemy import Connection
 
+from connectors.sandbox.launch import LaunchError
 from consent.errors import ConsentError
 from consent.model import Channel, Kind
 from gateway import consents, db, demo, keyring, migrate, sandbox
@@ -30,9 +31,15 @@ from gateway.identity import registry
 from gateway.identity.client import ask_token
 from gateway.identity.identifiers import NHS_NUMBER, IdentifierError, normalise
 from gateway.identity.keys import KeysRefused
-from gateway.settings import load
+from gateway.policy.documents import PolicyFolderError
+from gateway.settings import Settings, load
 
-app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=__doc__)
+HELP = """Set up and run a commons gateway, and check its access log.
+
+`--data DIR` names the folder of one gateway. Settings are variables `COMMONS_…`, in the environment or in
+`DIR/commons.env`. Exit status: 0 done, 1 refused with a sentence, 2 wrong usage."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=HELP)
 keys = typer.Typer(no_args_is_help=True, help="The key files of a gateway.")
 organisation = typer.Typer(no_args_is_help=True, help="Agencies.")
 system = typer.Typer(no_args_is_help=True, help="Client systems of agencies.")
@@ -49,6 +56,11 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name)
 
+SENTENCES = (
+    keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
+    demo.DemoFault, LaunchError,
+)  # fmt: skip
+"""What is raised with a text for the operator."""
 ASKED_FOR = "Asked for when not given; a command line is seen by others on the machine."
 Data = Annotated[Path, typer.Option("--data", envvar="COMMONS_DATA_DIR", help="Folder of the gateway.")]
 out = Console()
@@ -59,21 +71,30 @@ def main() -> None:
     """Entry point: our own errors become one sentence and exit status 1."""
     try:
         app()
-    except (keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused) as error:
+    except SENTENCES as error:
         _stop(str(error))
     except CommonsError as error:
         _stop(f"{error.title}. {error.detail}")
-    except ConsentError as error:
-        _stop(str(error))
     except IdentifierError as error:
         _stop(f"The identifier is not valid ({error.code}): expected {error.expected}.")
     except ValidationError as error:
-        _stop("\n".join(f"COMMONS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+        wrong = [f"COMMONS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        _stop("\n".join([*wrong, "Settings stand in the environment or in commons.env of the --data folder."]))
 
 
 def _stop(sentence: str) -> None:
     err.print(sentence.strip(), style="red", markup=False, highlight=False)
     sys.exit(1)
+
+
+def _require_set_up(settings: Settings) -> None:
+    """Meet what is most often forgotten here, as a sentence; inside the server it would be a stack of calls."""
+    keyring.load(settings.keys)
+    engine = db.connect(settings.url)
+    try:
+        migrate.require_head(engine)
+    finally:
+        engine.dispose()
 
 
 @contextlib.contextmanager
@@ -94,6 +115,7 @@ def serve(
 ) -> None:
     """Run one worker of the gateway in the foreground."""
     settings = load(data)
+    _require_set_up(settings)
     uvicorn.run(
         create_app(settings), host=host, port=port, access_log=False, server_header=False, date_header=True,
         loop="uvloop", http="httptools", ws="none", proxy_headers=False, log_level="warning",
@@ -272,7 +294,12 @@ def demo_(
     ] = False,
 ) -> None:
     """Set everything up, start sources and gateway, and play a short story."""
-    sys.exit(asyncio.run(demo.play(data, port=port, people=people, stay=not exit_, console=out)))
+    try:
+        status = asyncio.run(demo.play(data, port=port, people=people, stay=not exit_, console=out))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        out.print("\nStopped before the end of the story.")
+        status = demo.INTERRUPTED
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import fcntl
 import signal
+import socket
 import sys
 import time
 import uuid
@@ -41,7 +44,13 @@ SYSTEM = "xzz01-discharge"
 AGREEMENT = "dsa-2026-014"
 WORKER = ("u-0042", "discharge-coordinator")
 ASKED_OF_CHARITY = ("support.plan", "support.befriending")
+INTERRUPTED = 130
+"""Exit status of a demo that was stopped before its story was over, as a shell gives it after Ctrl-C."""
 _STYLES = {"returned": "green", "empty": "dim", "withheld": "yellow", "redacted": "yellow"}
+
+
+class DemoFault(Exception):  # noqa: N818  # a condition of the machine, told as the reader meets it
+    """The demo cannot run here and now. The text says what to do."""
 
 
 @dataclass(slots=True)
@@ -61,9 +70,29 @@ class Stage:
 
 
 async def play(data_dir: Path, *, port: int, people: int, stay: bool, console: Console) -> int:
-    """Set up, tell the story, and stay up until Ctrl-C unless `stay` is false. Gives the exit status."""
+    """Set up, tell the story, and stay up until Ctrl-C unless `stay` is false. Gives the exit status. Raises
+    DemoFault before anything is started, and LaunchError."""
+    _stop_in_order()
     started = time.monotonic()
     console.print("[bold]The data-sharing commons gateway[/] – synthetic people only\n", highlight=False)
+    _require_free(port)
+    async with contextlib.AsyncExitStack() as up:
+        up.enter_context(_alone(data_dir))
+        settings, twins = await _set_up(up, data_dir, port, people, console)
+        console.print(f"   ready after {time.monotonic() - started:.1f} s\n", highlight=False)
+        stage = Stage(console)
+        await _story(stage, settings)
+        console.print(f"\n{'Every step came out right.' if not stage.wrong else 'Some steps went wrong.'}")
+        if stay:
+            _addresses(console, settings, twins)
+            await _until_interrupted(console)
+    return 1 if stage.wrong else 0
+
+
+async def _set_up(
+    up: contextlib.AsyncExitStack, data_dir: Path, port: int, people: int, console: Console
+) -> tuple[Settings, Twins]:
+    """Make what is missing, start sources and gateway, and leave in `up` how they are stopped."""
     settings = sandbox.prepare(data_dir, port=port)
     with progress(console) as bar:
         settle = bar.add_task("The synthetic town", total=people)
@@ -73,22 +102,44 @@ async def play(data_dir: Path, *, port: int, people: int, stay: bool, console: C
         )  # fmt: skip
         bar.update(settle, completed=people)
         twins_bar = bar.add_task("Three source systems", total=1)
-        twins = await asyncio.to_thread(launch, data_dir / "town")
+        twins = up.enter_context(await asyncio.to_thread(launch, data_dir / "town"))
+        twins.write_secrets(settings.secrets)
         bar.update(twins_bar, completed=1)
-        with twins:
-            twins.write_secrets(settings.secrets)
-            gateway_bar = bar.add_task("The gateway", total=1)
-            async with _gateway(data_dir, port, settings):
-                bar.update(gateway_bar, completed=1)
-                bar.stop()
-                console.print(f"   ready after {time.monotonic() - started:.1f} s\n", highlight=False)
-                stage = Stage(console)
-                await _story(stage, settings)
-                _addresses(console, settings, twins)
-                if stay:
-                    await _until_interrupted(console)
-    console.print(f"\n{'Every step came out right.' if not stage.wrong else 'Some steps went wrong.'}")
-    return 1 if stage.wrong else 0
+        gateway_bar = bar.add_task("The gateway", total=1)
+        await up.enter_async_context(_gateway(data_dir, port, settings))
+        bar.update(gateway_bar, completed=1)
+    return settings, twins
+
+
+def _stop_in_order() -> None:
+    """Let a request to stop, or a closed terminal, end what was started, as Ctrl-C does."""
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+def _require_free(port: int) -> None:
+    """Nobody else may answer where the gateway will be asked. Raises DemoFault."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        why = "is taken by another program" if error.errno == errno.EADDRINUSE else "cannot be listened on"
+        raise DemoFault(f"Port {port} of 127.0.0.1 {why}. Choose another: make demo PORT=8081") from error
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+    """Hold the demo's folder: two demos in one folder would stop each other's sources. Raises DemoFault."""
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / "demo.lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DemoFault(
+                f"Another demo runs in {data_dir}. Stop it, or choose another folder: commons demo --data var/other"
+            ) from error
+        yield
 
 
 async def _story(stage: Stage, settings: Settings) -> None:
@@ -230,13 +281,13 @@ async def _ready(address: str, process: asyncio.subprocess.Process) -> None:
     async with aiohttp.ClientSession() as http:
         for _ in range(600):
             if process.returncode is not None:
-                raise RuntimeError("the gateway did not start; its own words are above")
+                raise DemoFault("The gateway did not start; its own words are above.")
             with contextlib.suppress(aiohttp.ClientError):
                 async with http.get(f"{address}/health/ready") as reply:
                     if reply.status == 200:
                         return
             await asyncio.sleep(0.1)
-    raise RuntimeError("the gateway did not become ready within a minute")
+    raise DemoFault("The gateway did not become ready within a minute.")
 
 
 @contextlib.contextmanager
@@ -267,7 +318,8 @@ def _addresses(console: Console, settings: Settings, twins: Twins) -> None:
 async def _until_interrupted(console: Console) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
     console.print("\nUp until Ctrl-C.")
     await stop.wait()
+    console.print("Stopping.")

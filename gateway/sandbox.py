@@ -6,6 +6,7 @@ its test citizens written. Everything a newcomer, a benchmark or a test needs be
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,12 +38,18 @@ AGENCIES = {
 """Client system → organisation, its name, the system's name."""
 
 
+_LOOPBACK = re.compile(r"^(COMMONS_PUBLIC_URL=http://127\.0\.0\.1:)\d+$", re.MULTILINE)
+
+
 def prepare(data_dir: Path, *, port: int, database_url: str = "") -> Settings:
-    """A folder with settings, keys and schema for a gateway on loopback; what is there already stays.
-    `database_url` (SQLAlchemy URL) puts registry, consent and log into PostgreSQL."""
+    """A folder with settings, keys and schema for a gateway on loopback; what is there already stays, but for the
+    port. The log keeps the origin it began with: that is a name, not an address. `database_url` (SQLAlchemy URL)
+    puts registry, consent and log into PostgreSQL."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = data_dir / "commons.env"
-    if not file.exists():
+    if file.exists():
+        file.write_text(_LOOPBACK.sub(rf"\g<1>{port}", file.read_text()))
+    else:
         address = f"http://127.0.0.1:{port}"
         lines = [
             f"COMMONS_PUBLIC_URL={address}",
