@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -151,16 +152,25 @@ class Changes(Protocol):
         ...
 
 
+FRESH_S = 0.001
+"""Seconds for which a generation that was read is still news: one query asks for it more than once."""
+
+
 class SqliteChanges:
     """`PRAGMA data_version`: differs after any other connection, in any process, commits to `commons.db`."""
 
     def __init__(self, url: URL) -> None:
         self._connection = sqlite3.connect(sqlite_path(url), check_same_thread=False, isolation_level=None)
+        self._read_at = 0.0
+        self._generation = -1
 
     def generation(self) -> int | None:
         """See Changes."""
-        row = self._connection.execute("PRAGMA data_version").fetchone()
-        return int(row[0])
+        now = time.monotonic()
+        if now - self._read_at > FRESH_S:
+            self._generation = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            self._read_at = now
+        return self._generation
 
     async def close(self) -> None:
         """See Changes."""

@@ -145,8 +145,12 @@ def seal(
     completeness: Completeness,
     status: int,
     digest: str,
+    *,
+    anew: bool,
 ) -> Entry:
-    """Stage 8: the names of the fields released (never values), each source's state, the body's digest."""
+    """Stage 8: the names of the fields released (never values), each source's state, the body's digest. What was
+    asked, and under what law, stands in the witness entry that `result.decision` names; the law stands here too
+    only if the query was decided `anew`, since consent had moved."""
     released = tuple(
         [
             Released(
@@ -161,7 +165,8 @@ def seal(
     )
     states = tuple([f"{row.category} {row.source} {row.state}" for row in completeness.summary])
     result = Result(decision=asked.id, status=status, digest=digest, released=released, states=states)
-    return _entry(asked, "access.disclosed", id, decision, _basis(asked, decision, seq), result)
+    basis = _basis(asked, decision, seq) if anew else None
+    return _entry(asked, "access.disclosed", id, decision, basis, result)
 
 
 def alarm(asked: Asked, id: str, decision: Decision, source: str, reason: str) -> Entry:
@@ -183,14 +188,15 @@ def _entry(
     groups: dict[str, Struct] = {
         "actor": Actor(caller.system, caller.token_id, user.id, user.role, user.assured),
         "subject": Subject(asked.person.handle),
-        "request": Asking(
-            query.id, asked.request_id, query.reason, query.case_reference, query.on_behalf_of, query.categories
-        ),
     }
-    if basis is not None:
-        groups["basis"] = basis
     if result is not None:
         groups["result"] = result
+    else:
+        groups["request"] = Asking(
+            query.id, asked.request_id, query.reason, query.case_reference, query.on_behalf_of, query.categories
+        )
+    if basis is not None:
+        groups["basis"] = basis
     return Entry(
         id=id,
         type=kind,

@@ -180,10 +180,10 @@ class Decision(Struct, frozen=True):
         Not when a `silent` pair is withheld for want of consent: the answer then is the one that would be given
         if the pair were allowed and nothing were held, so that nobody can tell the two apart.
         """
-        return not any(
-            verdict.allow or (verdict.disclosure == "silent" and verdict.reason.startswith("consent-"))
-            for verdict in self.verdicts
-        )
+        for verdict in self.verdicts:
+            if verdict.allow or (verdict.disclosure == "silent" and verdict.reason.startswith("consent-")):
+                return False
+        return True
 
 
 # -- what is answered -------------------------------------------------------------------------------------

@@ -234,7 +234,7 @@ async def seal(
     """Stage 8. Release under the consent as it stands at this instant: the entry is written only while the
     person's sequence number is the one the decision was made at; if it moved, decide again and drop what is no
     longer allowed."""
-    for _ in range(RESEALS):
+    for turn in range(RESEALS):
         id = _new_id()
         completeness = table(parts, commons.vocabulary.critical, commons.vocabulary.remedies)
         failed = asked.query.fail_on_shortfall and completeness.required == "not-met"
@@ -255,7 +255,7 @@ async def seal(
         )
         digest = "sha-256:" + hashlib.sha256(body).hexdigest()
         status = CompletenessNotMet.status if failed else 200
-        entry = evidence.seal(asked, id, decision, standing.seq, parts, completeness, status, digest)
+        entry = evidence.seal(asked, id, decision, standing.seq, parts, completeness, status, digest, anew=turn > 0)
         outcome = await commons.log.append(entry, guard=Guard(asked.person.id, standing.seq))
         if isinstance(outcome, Committed):
             if failed:

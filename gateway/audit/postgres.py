@@ -2,45 +2,54 @@
 """The log's store on PostgreSQL: the head's row is locked FOR UPDATE, so that any number of hosts take turns;
 consent heads are read FOR SHARE, against which a change of consent takes FOR UPDATE.
 
-A transaction is two round trips, each a pipeline: lock and look, then write and commit.
+A transaction is two round trips: lock and look, then write and commit.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import psycopg
-from psycopg import AsyncConnection, AsyncCursor, errors
-from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow
+from gateway.audit.libpq import Call, Lane, bigint, bigints, byteas, ints, number, texts
+from gateway.audit.store import Begun, DataKeyRow, Head, Rows, StoreError, Taken
 
-from gateway.audit.store import Begun, DataKeyRow, DuplicateError, Head, Rows, StoreError, Taken
-
-T = TypeVar("T")
-
-_COLUMNS = {
-    "entry": ("bigint", "text", "bytea", "bytea"),
-    "payload": ("bigint", "text", "bytea", "text", "bytea"),
-    "data_key": ("text", "text", "text", "text", "bytea"),
-    "tile": ("int", "bigint", "bytea", "bytea"),
-    "claim": ("text", "bytea", "bytea", "text", "bigint"),
+_INSERTS: dict[str, tuple[tuple[str, Callable[[Sequence[Any]], bytes]], ...]] = {
+    "entry": (("bigint", bigints), ("text", texts), ("bytea", byteas), ("bytea", byteas)),
+    "payload": (("bigint", bigints), ("text", texts), ("bytea", byteas), ("text", texts), ("bytea", byteas)),
+    "data_key": (("text", texts), ("text", texts), ("text", texts), ("text", texts), ("bytea", byteas)),
+    "tile": (("int", ints), ("bigint", bigints), ("bytea", byteas), ("bytea", byteas)),
+    "claim": (("text", texts), ("bytea", byteas), ("bytea", byteas), ("text", texts), ("bigint", bigints)),
 }
 
 
 def _insert_sql(table: str, types: Sequence[str]) -> str:
-    arrays = ", ".join(f"%b::{kind}[]" for kind in types)
+    arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types, 1))
     return f"INSERT INTO log.{table} SELECT * FROM unnest({arrays})"  # noqa: S608  names of our own tables
 
 
-_INSERT = {table: _insert_sql(table, types) for table, types in _COLUMNS.items()}
+_INSERT = {table: _insert_sql(table, [kind for kind, _ in columns]) for table, columns in _INSERTS.items()}
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement must see what was committed before it
 _LOCK = "SELECT size, frontier, checkpoint FROM log.head WHERE id = 1 FOR UPDATE"
-_CONSENT = "SELECT person, seq FROM consent_head WHERE person = ANY(%b) FOR SHARE SKIP LOCKED"
+_LOCK_NOTHING = "SELECT pg_advisory_xact_lock(hashtext('log.head'))"
+_CONSENT = "SELECT person, seq FROM consent_head WHERE person = ANY($1::text[]) FOR SHARE SKIP LOCKED"
+_PEOPLE = "SELECT person FROM consent_head WHERE person = ANY($1::text[])"
+_INDICES = "SELECT id, idx FROM log.entry WHERE id = ANY($1::text[])"
+_CLAIMS = (
+    "SELECT c.system, c.key, c.digest, c.query FROM log.claim c JOIN unnest($1::text[], $2::bytea[]) "
+    "AS w(system, key) ON c.system = w.system AND c.key = w.key"
+)
+_DATA_KEYS = (
+    "SELECT k.id, k.subject, k.organisation, k.retention, k.wrapped FROM log.data_key k "
+    "JOIN unnest($1::text[], $2::text[], $3::text[]) AS w(s, o, r) "
+    "ON k.subject = w.s AND k.organisation = w.o AND k.retention = w.r"
+)
+_LEAVES = "SELECT leaf_hash FROM log.entry WHERE idx >= $1::bigint AND idx < $2::bigint ORDER BY idx"
+_ROOTS = "SELECT root FROM log.tile WHERE level = $1::bigint AND n >= $2::bigint AND n < $3::bigint ORDER BY n"
 _ADVANCE = (
-    "INSERT INTO log.head (id, origin, size, frontier, checkpoint) VALUES (1, %b, %b, %b, %b) ON CONFLICT (id) "
-    "DO UPDATE SET size = excluded.size, frontier = excluded.frontier, checkpoint = excluded.checkpoint"
+    "INSERT INTO log.head (id, origin, size, frontier, checkpoint) VALUES (1, $1::text, $2::bigint, $3::bytea, "
+    "$4::text) ON CONFLICT (id) DO UPDATE SET size = excluded.size, frontier = excluded.frontier, "
+    "checkpoint = excluded.checkpoint"
 )
 
 
@@ -49,123 +58,88 @@ class PostgresStore:
 
     def __init__(self, dsn: str, deadline_ms: int) -> None:
         self._dsn = dsn
-        self._deadline_ms = deadline_ms
-        self._connection: AsyncConnection[TupleRow] | None = None
+        self._timeout_s = deadline_ms / 1000
+        self._settings = (
+            f"SET statement_timeout = {deadline_ms}; SET lock_timeout = {deadline_ms}; SET synchronous_commit = on"
+        )
+        self._lane: Lane | None = None
+        self._inside = False  # a transaction is open, or may be
 
     async def begin(self, people: Sequence[str]) -> Begun:
         """See Store. A person whose head another transaction holds does not hold up the others."""
-        return await self._tell(self._begin(sorted(people)))
-
-    async def _begin(self, people: list[str]) -> Begun:
-        connection = await self._connected()
-        async with connection.pipeline():
-            await connection.execute(_BEGIN)
-            locked = await self._execute(_LOCK)
-            found = await self._execute(_CONSENT, people) if people else None
-        rows = await locked.fetchall()
-        if not rows:
+        if self._lane is None or not self._lane.open:
+            self._lane = await Lane.dial(self._dsn, self._settings)
+        self._inside = True
+        wanted = texts(people)
+        calls: list[Call] = [(_BEGIN, ()), (_LOCK, ())]
+        _, heads, *found = await self._run(*calls, *([(_CONSENT, (wanted,))] if people else []))
+        if not heads:
             # Nothing to lock yet: of two gateways that begin one log, the second waits here, then looks again.
-            await connection.execute("SELECT pg_advisory_xact_lock(hashtext('log.head'))")
-            rows = await (await self._execute(_LOCK)).fetchall()
-        consent: dict[str, int] = dict(await found.fetchall()) if found else {}
-        absent = [person for person in people if person not in consent]
-        changing = frozenset[str]()
-        if absent:
-            sql = "SELECT person FROM consent_head WHERE person = ANY(%b)"
-            changing = frozenset(row[0] for row in await (await self._execute(sql, absent)).fetchall())
-        return Begun(Head(*rows[0]) if rows else None, consent, changing)
+            _, heads = await self._run((_LOCK_NOTHING, ()), (_LOCK, ()))
+        consent = {person.decode(): number(seq) for person, seq in found[0]} if found else {}
+        changing: frozenset[str] = frozenset()
+        if absent := [person for person in people if person not in consent]:
+            (rows,) = await self._run((_PEOPLE, (texts(absent),)))
+            changing = frozenset(person.decode() for (person,) in rows)
+        head = None
+        if heads:
+            size, frontier, checkpoint = heads[0]
+            head = Head(number(size), frontier, checkpoint.decode())
+        return Begun(head, consent, changing)
 
     async def taken(self, ids: Sequence[str], claims: Sequence[tuple[str, bytes]]) -> Taken:
         """See Store."""
-        indices = await self._all("SELECT id, idx FROM log.entry WHERE id = ANY(%b)", list(ids))
-        found = await self._all(
-            "SELECT c.system, c.key, c.digest, c.query FROM log.claim c JOIN unnest(%b::text[], %b::bytea[]) "
-            "AS w(system, key) ON c.system = w.system AND c.key = w.key",
-            *_columns(claims, 2),
+        systems, keys = [system for system, _ in claims], [key for _, key in claims]
+        indices, found = await self._run((_INDICES, (texts(ids),)), (_CLAIMS, (texts(systems), byteas(keys))))
+        return Taken(
+            {id_.decode(): number(index) for id_, index in indices},
+            {(system.decode(), key): (digest, query.decode()) for system, key, digest, query in found},
         )
-        return Taken(dict(indices), {(system, key): (digest, query) for system, key, digest, query in found})
 
     async def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], DataKeyRow]:
         """See Store."""
-        found = await self._all(
-            "SELECT k.id, k.subject, k.organisation, k.retention, k.wrapped FROM log.data_key k "
-            "JOIN unnest(%b::text[], %b::text[], %b::text[]) AS w(s, o, r) "
-            "ON k.subject = w.s AND k.organisation = w.o AND k.retention = w.r",
-            *_columns(names, 3),
-        )
-        rows = [DataKeyRow(*row) for row in found]
+        (found,) = await self._run((_DATA_KEYS, [texts(column) for column in zip(*names, strict=True)]))
+        rows = [
+            DataKeyRow(id_.decode(), subject.decode(), organisation.decode(), retention.decode(), wrapped)
+            for id_, subject, organisation, retention, wrapped in found
+        ]
         return {(row.subject, row.organisation, row.retention): row for row in rows}
 
     async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
         """See Store."""
-        sql = "SELECT leaf_hash FROM log.entry WHERE idx >= %b AND idx < %b ORDER BY idx"
-        return [row[0] for row in await self._all(sql, start, end)]
+        (rows,) = await self._run((_LEAVES, (bigint(start), bigint(end))))
+        return [leaf_hash for (leaf_hash,) in rows]
 
     async def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
         """See Store."""
-        sql = "SELECT root FROM log.tile WHERE level = %b AND n >= %b AND n < %b ORDER BY n"
-        return [row[0] for row in await self._all(sql, level, start, end)]
+        (rows,) = await self._run((_ROOTS, (bigint(level), bigint(start), bigint(end))))
+        return [root for (root,) in rows]
 
     async def commit(self, rows: Rows, origin: str, head: Head) -> None:
         """See Store."""
-        await self._tell(self._commit(rows, origin, head))
-
-    async def _commit(self, rows: Rows, origin: str, head: Head) -> None:
-        if self._connection is None:
-            raise StoreError
         tables = (rows.entries, rows.payloads, rows.data_keys, rows.tiles, rows.claims)
-        async with self._connection.pipeline():
-            for (table, types), found in zip(_COLUMNS.items(), tables, strict=True):
-                if found:
-                    await self._execute(_INSERT[table], *_columns(found, len(types)))
-            await self._execute(_ADVANCE, origin, *head)
-            await self._connection.execute("COMMIT")
+        calls: list[Call] = []
+        for (table, columns), found in zip(_INSERTS.items(), tables, strict=True):
+            if found:
+                packed = zip(columns, zip(*found, strict=True), strict=True)
+                calls.append((_INSERT[table], [pack(values) for (_, pack), values in packed]))
+        advanced = (origin.encode(), bigint(head.size), head.frontier, head.checkpoint.encode())
+        await self._run(*calls, (_ADVANCE, advanced), ("COMMIT", ()))
+        self._inside = False
 
     async def rollback(self) -> None:
         """See Store."""
-        connection = self._connection
-        if connection is None or connection.info.transaction_status == TransactionStatus.IDLE:
-            return
-        try:
-            await connection.execute("ROLLBACK", prepare=False)  # it makes psycopg forget what was prepared
-        except psycopg.Error:
-            await self.close()  # the server ends what a lost connection had begun
+        if self._inside and self._lane is not None and self._lane.open:
+            with contextlib.suppress(StoreError):  # then it is closed, and the server ends the transaction
+                await self._run(("ROLLBACK", ()))
+        self._inside = False
 
     async def close(self) -> None:
         """See Store."""
-        if self._connection is not None:
-            with contextlib.suppress(psycopg.Error):
-                await self._connection.close()
+        if self._lane is not None and self._lane.open:
+            self._lane.close()
 
-    async def _connected(self) -> AsyncConnection[TupleRow]:
-        if self._connection is None or self._connection.closed:
-            connection = await AsyncConnection.connect(self._dsn, autocommit=True, connect_timeout=2)
-            self._connection = connection
-            connection.prepare_threshold = 1
-            for setting in ("statement_timeout", "lock_timeout"):
-                await connection.execute(f"SET {setting} = {self._deadline_ms}")
-            await connection.execute("SET synchronous_commit = on")
-        return self._connection
-
-    async def _execute(self, sql: str, *values: Any) -> AsyncCursor[TupleRow]:
-        if self._connection is None:
+    async def _run(self, *calls: Call) -> list[list[tuple[bytes, ...]]]:
+        if self._lane is None:
             raise StoreError
-        return await self._connection.cursor(binary=True).execute(sql, values)
-
-    async def _all(self, sql: str, *values: Any) -> list[Any]:
-        async def fetched() -> list[Any]:
-            return await (await self._execute(sql, *values)).fetchall()
-
-        return await self._tell(fetched())
-
-    async def _tell(self, work: Awaitable[T]) -> T:
-        try:
-            return await work
-        except errors.UniqueViolation as error:
-            raise DuplicateError from error
-        except psycopg.Error as error:
-            raise StoreError from error
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(count)]
+        return await self._lane.run(calls, self._timeout_s)

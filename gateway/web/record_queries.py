@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,6 +35,7 @@ from gateway.web.wire import Limits, parse
 ASK = "/v1/record-queries"
 PREVIEW = "/v1/record-queries:preview"
 BODY_TIMEOUT_S = 10
+_UUID = re.compile(rb"^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _CORRELATION = re.compile(rb"^[\x21-\x7e]{1,120}$")
 
 
@@ -143,10 +143,10 @@ def _bytes(message: Any) -> bytes:
 
 
 def _request_id(sent: dict[bytes, bytes]) -> str:
-    try:
-        return str(uuid.UUID(sent.get(b"x-request-id", b"").decode("ascii")))
-    except ValueError:
-        raise MissingRequestId from None
+    found = sent.get(b"x-request-id", b"")
+    if _UUID.match(found) is None:
+        raise MissingRequestId
+    return found.decode().lower()
 
 
 def _echoed(request_id: str, sent: dict[bytes, bytes]) -> Iterable[tuple[bytes, bytes]]:
