@@ -42,6 +42,8 @@ class Lane:
         self._pg.enter_pipeline_mode()
         self._socket = self._pg.socket
         self._names: dict[str, bytes] = {}
+        self._unprepared: list[str] = []  # statements of this batch that the server has not yet prepared
+        self._count = 0
         self._results: list[pq.abc.PGresult] = []
         self._state = b""
         self._done: asyncio.Future[None] | None = None
@@ -92,7 +94,9 @@ class Lane:
         for sql, values in calls:
             name = self._names.get(sql)
             if name is None:
-                name = self._names[sql] = b"log%d" % len(self._names)
+                self._count += 1
+                name = self._names[sql] = b"log%d" % self._count
+                self._unprepared.append(sql)
                 pg.send_prepare(name, sql.encode())
             pg.send_query_prepared(name, values, [1] * len(values), result_format=1)
         pg.pipeline_sync()
@@ -114,28 +118,33 @@ class Lane:
             self._pg.consume_input()
             while not self._pg.is_busy():
                 result = self._pg.get_result()
-                if result is not None:
-                    if self._took(result):
+                if result is None:  # the end of one statement's results, or of all
+                    if self._pg.status != pq.ConnStatus.OK:
+                        self._lost()
                         return
-                elif self._pg.status != pq.ConnStatus.OK:
-                    return self._lost()
-                elif self._done is None or self._done.done():
-                    return None
+                    if self._done is None or self._done.done():
+                        return
+                elif self._took(result):
+                    return
         except psycopg.Error:
-            return self._lost()
+            self._lost()
 
     def _took(self, result: pq.abc.PGresult) -> bool:
         """Keep one result; true at the sync that ends the batch."""
         status = result.status
         if status == pq.ExecStatus.PIPELINE_SYNC:
+            for sql in self._unprepared:  # the pipeline broke off before them
+                del self._names[sql]
+            self._unprepared = []
             if self._done is not None and not self._done.done():
                 self._done.set_result(None)
             return True
-        if status == pq.ExecStatus.TUPLES_OK or (status == pq.ExecStatus.COMMAND_OK and result.command_status):
-            self._results.append(result)
-        elif status == pq.ExecStatus.FATAL_ERROR:
+        if status == pq.ExecStatus.FATAL_ERROR:
             self._state = result.error_field(pq.DiagnosticField.SQLSTATE) or b"XX000"
-            self._names.clear()  # whatever was to be prepared after it was not
+        elif status == pq.ExecStatus.COMMAND_OK and not result.command_status:
+            self._unprepared.pop(0)  # a statement is prepared
+        elif status in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}:
+            self._results.append(result)
         return False
 
     def _lost(self) -> None:
