@@ -70,17 +70,15 @@ class PostgresStore:
         if self._lane is None or not self._lane.open:
             self._lane = await Lane.dial(self._dsn, self._settings)
         self._inside = True
-        wanted = texts(people)
-        calls: list[Call] = [(_BEGIN, ()), (_LOCK, ())]
-        _, heads, *found = await self._run(*calls, *([(_CONSENT, (wanted,))] if people else []))
+        look: list[Call] = [(_CONSENT, (texts(people),)), (_PEOPLE, (texts(people),))] if people else []
+        _, heads, *found = await self._run((_BEGIN, ()), (_LOCK, ()), *look)
         if not heads:
             # Nothing to lock yet: of two gateways that begin one log, the second waits here, then looks again.
             _, heads = await self._run((_LOCK_NOTHING, ()), (_LOCK, ()))
-        consent = {person.decode(): number(seq) for person, seq in found[0]} if found else {}
-        changing: frozenset[str] = frozenset()
-        if absent := [person for person in people if person not in consent]:
-            (rows,) = await self._run((_PEOPLE, (texts(absent),)))
-            changing = frozenset(person.decode() for (person,) in rows)
+        consent, changing = {}, frozenset[str]()
+        if found:
+            consent = {person.decode(): number(seq) for person, seq in found[0]}
+            changing = frozenset(person.decode() for (person,) in found[1]) - consent.keys()
         head = None
         if heads:
             size, frontier, checkpoint = heads[0]
