@@ -29,8 +29,8 @@ _CHUNK = 64
 _PATIENCE_MS = 1000
 """How long one try for the lock waits for whoever holds it."""
 
-_CHECKPOINT_AFTER = 2000
-"""Commits' worth of pages in the write-ahead log, roughly 4 KiB each, before they are moved into the file."""
+_CHECKPOINT_AFTER = 500
+"""Commits, of some ten pages each, before the write-ahead log is moved into the file."""
 
 
 class SqliteStore:
@@ -42,11 +42,12 @@ class SqliteStore:
         self._run("ATTACH DATABASE ? AS commons", (f"{commons.absolute().as_uri()}?mode=ro",))
         self._run("PRAGMA wal_autocheckpoint=0")
         self._checkpointer = _open(log)
-        self._wal = log.with_name(log.name + "-wal")
         self._turn = Turn(log)
         self._disk = Apart("log commit")
         self._broom = Apart("log checkpoint")
         self._sweeping: asyncio.Task[None] | None = None
+        self._swept = False
+        self._commits = 0
 
     async def begin(self, people: Sequence[str]) -> Begun:
         """See Store."""
@@ -120,7 +121,10 @@ class SqliteStore:
             *head,
         )
         await self._apart(self._connection.commit)
-        if self._sweeping is None and self._wal.stat().st_size > _CHECKPOINT_AFTER * 4096:
+        if self._swept:
+            await self._apart(self._start_over)
+        self._commits += 1
+        if self._sweeping is None and self._commits >= _CHECKPOINT_AFTER:
             self._sweeping = asyncio.create_task(self._sweep())
 
     async def rollback(self) -> None:
@@ -147,7 +151,13 @@ class SqliteStore:
         two waits for the disk and a write for every page."""
         with contextlib.suppress(sqlite3.Error):  # another process is at it
             await self._broom.run(lambda: self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
-        self._sweeping = None
+        self._sweeping, self._swept, self._commits = None, True, 0
+
+    def _start_over(self) -> None:
+        """Move the few pages that came while sweeping, and begin the write-ahead log from its start: a file that
+        grows for ever costs the disk more at each commit. If a reader is in the way, the next sweep tries again."""
+        self._swept = False
+        self._run("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     async def _apart(self, call: Any) -> None:
         try:
