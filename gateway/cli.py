@@ -26,9 +26,10 @@ from consent.model import Channel, Kind
 from gateway import consents, db, demo, keyring, migrate, sandbox
 from gateway.app import create_app
 from gateway.audit import checkpoint, verify
+from gateway.audit.log import LogRefused
 from gateway.errors import CommonsError
 from gateway.identity import registry
-from gateway.identity.client import ask_token
+from gateway.identity.client import ask_token, make_key
 from gateway.identity.identifiers import NHS_NUMBER, IdentifierError, normalise
 from gateway.identity.keys import KeysRefused
 from gateway.policy.documents import PolicyFolderError
@@ -58,7 +59,7 @@ for name, group in {
 
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
-    demo.DemoFault, LaunchError,
+    LogRefused, demo.DemoFault, LaunchError,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 ASKED_FOR = "Asked for when not given; a command line is seen by others on the machine."
@@ -181,10 +182,38 @@ def system_add(
             organisation_id,
             name,
             profile="nhs" if profile == "nhs" else "fapi",
-            jwks=jwks.read_text() if jwks else None,
+            jwks=_read(jwks) if jwks else None,
             jwks_uri=jwks_uri,
             now=int(time.time()),
         )
+
+
+@system.command("make-key")
+def system_make_key(file: Annotated[Path, typer.Argument(help="New file for the private key.")]) -> None:
+    """Make a key pair for a client system, on its own machine; prints the public JWK Set to be registered."""
+    private, jwks = make_key()
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        raise typer.BadParameter("the file is there already; keys are never overwritten") from None
+    file.write_text(private)
+    print(jwks)
+
+
+@system.command("add-keys")
+def system_add_keys(
+    id: str, jwks: Annotated[Path, typer.Argument(help="File with the public JWK Set.")], data: Data
+) -> None:
+    """Add further public keys to a system, so that old and new overlap while it changes keys."""
+    with _register(data) as connection:
+        registry.add_keys(connection, id, _read(jwks), now=int(time.time()))
+
+
+@system.command("activate-key")
+def system_activate_key(id: str, kid: str, data: Data, off: Annotated[bool, typer.Option("--off")] = False) -> None:
+    """Activate one key of a system, or with --off disable it; tokens it has got end within five minutes."""
+    with _register(data) as connection:
+        registry.set_key_active(connection, id, kid, not off, now=int(time.time()))
 
 
 @system.command("activate")
@@ -192,6 +221,13 @@ def system_activate(id: str, data: Data, off: Annotated[bool, typer.Option("--of
     """Activate a system, or with --off disable it; counts from the next query on every node."""
     with _register(data) as connection:
         registry.set_system_active(connection, id, not off, now=int(time.time()))
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeError):
+        raise typer.BadParameter(f"{file} cannot be read") from None
 
 
 @app.command()

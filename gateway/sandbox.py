@@ -11,8 +11,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-from joserfc.jwk import ECKey
 from sqlalchemy import Connection, Engine, func, select
 
 from connectors.sandbox.populate import Progress, Summary, populate, read_links
@@ -21,6 +19,7 @@ from connectors.sandbox.test_citizens import TEST_CITIZENS
 from consent import ledger
 from consent.model import Channel, Event, Kind
 from gateway import consents, db, keyring, migrate
+from gateway.identity.client import make_key
 from gateway.identity.identifiers import normalise
 from gateway.identity.linking import Linking, bulk_link
 from gateway.identity.registry import find_system, organisations, register_organisation, register_system
@@ -104,11 +103,10 @@ def _register(connection: Connection, folder: Path) -> None:
         if organisation not in known:
             register_organisation(connection, organisation, name, now=now)
         if find_system(connection, system) is None:
-            key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
+            private, jwks = make_key()
             file = folder / f"{system}.jwk"
             file.touch(mode=0o600)
-            file.write_bytes(msgspec.json.encode(key.as_dict(private=True)))
-            jwks = {"keys": [key.as_dict(private=False)]}
+            file.write_text(private)
             register_system(connection, system, organisation, title, jwks=jwks, now=now)
 
 

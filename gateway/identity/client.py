@@ -8,7 +8,7 @@ import time
 
 import aiohttp
 from joserfc.errors import JoseError
-from joserfc.jwk import JWKRegistry
+from joserfc.jwk import ECKey, JWKRegistry
 
 from gateway.errors import Unauthenticated, Unavailable
 from gateway.identity.assertions import make_assertion
@@ -18,6 +18,13 @@ from gateway.model import User
 
 _JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+def make_key() -> tuple[str, str]:
+    """A new key pair of a client system, both JSON: the private JWK (RFC 7517, ES256), and the JWK Set that holds
+    its public half and is what gets registered."""
+    key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
+    return json.dumps(key.as_dict(private=True)), json.dumps({"keys": [key.as_dict(private=False)]})
 
 
 async def ask_token(issuer: str, system: str, private_jwk: str, *, user: str = "", role: str = "") -> str:

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from joserfc.jwk import ECKey
-from msgspec import json
 
+from gateway import db
 from gateway.cli import main
+from gateway.identity import registry
 
 SETTINGS = {"COMMONS_PUBLIC_URL": "http://127.0.0.1:8080", "COMMONS_LOG_ORIGIN": "127.0.0.1:8080/log"}
 
@@ -51,9 +52,8 @@ def commons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
 def test_an_operator_sets_up_a_gateway_from_nothing(commons: Run, tmp_path: Path) -> None:
     assert commons("keys", "init").status == 0
     assert "schema is at" in commons("migrate").said
-    key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
     jwks = tmp_path / "public.json"
-    jwks.write_bytes(json.encode({"keys": [key.as_dict(private=False)]}))
+    jwks.write_text(commons("system", "make-key", str(tmp_path / "private.jwk")).said)
     council = "uk/council/E06999901"
     assert commons("organisation", "add", council, "Examplebury Council").status == 0
     added = commons("system", "add", "e06999901-care", council, "Care", "--jwks", str(jwks))
@@ -62,6 +62,40 @@ def test_an_operator_sets_up_a_gateway_from_nothing(commons: Run, tmp_path: Path
     listed = commons("organisation", "list").said
     assert f"{council}  Examplebury Council  active" in listed
     assert "e06999901-care  Care  disabled" in listed
+
+
+def test_a_system_changes_its_key_with_both_in_use_for_a_while(commons: Run, tmp_path: Path) -> None:
+    commons("keys", "init")
+    commons("migrate")
+    commons("organisation", "add", "uk/council/E06999901", "Examplebury Council")
+    for name in ("old", "new"):
+        (tmp_path / name).write_text(commons("system", "make-key", str(tmp_path / f"{name}.jwk")).said)
+    commons("system", "add", "e06999901-care", "uk/council/E06999901", "Care", "--jwks", str(tmp_path / "old"))
+    assert commons("system", "add-keys", "e06999901-care", str(tmp_path / "new")).status == 0
+    [kid] = re.findall(r'"kid": "([^"]*)"', (tmp_path / "old").read_text())
+    assert commons("system", "activate-key", "e06999901-care", kid, "--off").status == 0
+    engine = db.connect(f"sqlite:///{tmp_path / 'commons.db'}")
+    with db.read(engine) as connection:
+        left = registry.pasted_keys(connection, "e06999901-care")
+    engine.dispose()
+    assert list(left) == re.findall(r'"kid": "([^"]*)"', (tmp_path / "new").read_text())
+
+
+def test_a_private_key_is_for_its_owner_alone_and_is_never_registered(commons: Run, tmp_path: Path) -> None:
+    commons("keys", "init")
+    commons("migrate")
+    commons("organisation", "add", "uk/council/E06999901", "Examplebury Council")
+    file = tmp_path / "private.jwk"
+    public = commons("system", "make-key", str(file)).said
+    assert '"d"' not in public
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert commons("system", "make-key", str(file)).status == 2
+    jwks = tmp_path / "wrong.json"
+    jwks.write_text(f'{{"keys": [{file.read_text()}]}}')
+    refused = commons("system", "add", "e06999901-care", "uk/council/E06999901", "Care", "--jwks", str(jwks))
+    assert refused.status == 1
+    assert "send public keys only" in refused.said
+    assert file.read_text() not in refused.said
 
 
 def test_keys_are_never_overwritten(commons: Run, tmp_path: Path) -> None:
@@ -87,6 +121,11 @@ def test_a_key_file_that_others_can_read_stops_the_start(commons: Run, tmp_path:
         (("audit", "vkey"), "commons keys init"),
         (("organisation", "add", "council 7", "Council"), "uk/<sector>/<code>"),
         (("token", "nobody"), "no key file"),
+        (
+            ("system", "add", "a", "uk/council/E06999901", "A", "--jwks", "nowhere.json"),
+            "nowhere.json cannot be read",
+        ),
+        (("serve",), "commons keys init"),
     ],
 )
 def test_what_is_missing_or_wrong_is_said_with_what_to_do(
@@ -119,5 +158,6 @@ def test_an_identifier_that_is_not_valid_is_refused_without_being_repeated(commo
 def test_a_gateway_without_a_schema_does_not_start(commons: Run) -> None:
     commons("keys", "init")
     refused = commons("serve", "--port", "1")
-    assert refused.status != 0
+    assert refused.status == 1
     assert "commons migrate" in refused.said
+    assert "Traceback" not in refused.said
