@@ -139,7 +139,7 @@ def decisions(draw: st.DrawFn, at: int, earlier: list[str]) -> Event:
         kind,
         *categories,
         fields=tuple(draw(st.lists(st.sampled_from(possible), max_size=2, unique=True))),
-        sources=tuple(draw(st.lists(st.sampled_from(SOURCES), max_size=1))),
+        sources=tuple(draw(st.lists(st.sampled_from(SOURCES), max_size=2, unique=True))),
         at=at,
         until=at + draw(st.integers(1, 6)),
         agreement=draw(st.sampled_from(("dsa-2026-014", "dsa-2026-021"))),

@@ -350,6 +350,33 @@ def test_a_wider_no_takes_in_the_one_that_picks_in_the_same_way() -> None:
     assert len(after(given(), refused(fields=GOAL), withdrawn(fields=BOTH))[PLAN]) == 3
 
 
+def test_a_withdrawal_takes_in_a_narrower_withdrawal_that_picks_in_the_same_way() -> None:
+    assert len(after(given(), withdrawn(fields=GOAL), withdrawn(fields=BOTH))[PLAN]) == 2
+
+
+def test_a_no_to_one_field_from_one_source_leaves_a_yes_to_another_field_alone() -> None:
+    statements = after(refused(fields=GOAL, sources=("crm",)), given(fields=NOTES))
+    assert held(statements, source="crm").fields == ("notes",)
+
+
+def test_a_field_taken_back_at_one_source_stays_so_when_the_field_is_given_from_all() -> None:
+    statements = after(
+        refused(fields=BOTH, sources=("crm", "core")),
+        given(fields=GOAL, sources=("crm",), until=NOON + 5),
+        given(fields=GOAL),
+    )
+    assert held(statements, source="crm", now=NOON + 5).state is State.GIVEN
+    assert held(statements, source="core", now=NOON + 5).state is State.REFUSED
+
+
+def test_taking_back_one_field_at_one_source_takes_back_no_other_field_there() -> None:
+    statements = after(
+        refused(fields=BOTH, sources=("crm", "core")), given(fields=GOAL, sources=("crm",)), given(fields=BOTH)
+    )
+    assert held(statements, source="crm").fields == ("goal",)
+    assert held(statements, source="core").state is State.REFUSED
+
+
 # -- rule 4: a narrower yes may follow a withdrawal, and not a refusal ----------------------------------------
 
 
