@@ -51,6 +51,8 @@ class SqliteStore:
 
     async def begin(self, people: Sequence[str]) -> Begun:
         """See Store."""
+        if self._swept:
+            await self._disk.run(self._start_over)
         try:
             if not self._turn.is_free():  # a change of consent waits for the lock: it is first
                 raise sqlite3.OperationalError
@@ -121,8 +123,6 @@ class SqliteStore:
             *head,
         )
         await self._apart(self._connection.commit)
-        if self._swept:
-            await self._apart(self._start_over)
         self._commits += 1
         if self._sweeping is None and self._commits >= _CHECKPOINT_AFTER:
             self._sweeping = asyncio.create_task(self._sweep())
@@ -157,7 +157,8 @@ class SqliteStore:
         """Move the few pages that came while sweeping, and begin the write-ahead log from its start: a file that
         grows for ever costs the disk more at each commit. If a reader is in the way, the next sweep tries again."""
         self._swept = False
-        self._run("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        with contextlib.suppress(sqlite3.Error):  # only of `main`: the other file is not ours to write
+            self._run("PRAGMA main.wal_checkpoint(RESTART)").fetchall()
 
     async def _apart(self, call: Any) -> None:
         try:

@@ -205,3 +205,18 @@ async def test_a_store_that_is_not_there_stops_the_start(tmp_path: Path, make_lo
     engine.dispose()
     with pytest.raises(AuditUnavailable):
         await make_log(db.connect(f"sqlite:///{tmp_path / 'absent' / 'commons.db'}")).start()
+
+
+async def test_the_write_ahead_log_is_swept_beside_the_commits_and_begins_anew(
+    sqlite_engine: Engine, make_log: MakeLog, make_entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.audit.sqlite._CHECKPOINT_AFTER", 10)
+    log = make_log(sqlite_engine)
+    await log.start()
+    journal = db.log_path(sqlite_engine.url).with_name("log.db-wal")
+    sizes = []
+    for n in range(100):
+        assert isinstance(await log.append(make_entry(n)), Committed)
+        sizes.append(journal.stat().st_size)
+    assert sizes[-1] == sizes[49]
+    assert log.size == 101
