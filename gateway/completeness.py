@@ -71,6 +71,8 @@ def _row(part: Part, remedies: Mapping[str, str]) -> Row | None:
     if verdict.allow:
         return _row_allowed(part)
     pair = part.pair
+    if not pair.source:  # nobody serves it, or whoever asked left out all who do
+        return Row(pair.category, pair.source, State.NOT_ASKED)
     if verdict.reason == WithheldReason.NO_AGREEMENT:
         return Row(pair.category, pair.source, State.NOT_ASKED, reason=verdict.reason)
     if verdict.disclosure == "generic":
@@ -95,6 +97,8 @@ def _row_allowed(part: Part) -> Row:
             state, reason = State.STALE, ""
         case Outcome.NONE:
             state, reason = State.EMPTY, ""
+        case Outcome.WITHHELD if part.verdict.disclosure == "generic":
+            return Row(pair.category, pair.source, State.WITHHELD)  # as if we withheld it: no reason, no time
         case Outcome.WITHHELD:
             state, reason = State.WITHHELD, WithheldReason.SOURCE_WITHHELD.value
         case Outcome.SUPERSEDED:

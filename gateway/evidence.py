@@ -114,6 +114,13 @@ class Result(Struct, frozen=True):
     states: tuple[str, ...]
 
 
+class ResultAnew(Result, frozen=True):
+    """The result group of an answer that follows another decision than its witness entry, because consent moved in
+    between. In this group, so that the entry's clear members do not tell."""
+
+    basis: Basis
+
+
 class Alarm(Struct, frozen=True):
     """The result group of an alarm."""
 
@@ -149,8 +156,8 @@ def seal(
     anew: bool,
 ) -> Entry:
     """Stage 8: the names of the fields released (never values), each source's state, the body's digest. What was
-    asked, and under what law, stands in the witness entry that `result.decision` names; the law stands here too
-    only if the query was decided `anew`, since consent had moved."""
+    asked, and under what law, stands in the witness entry that `result.decision` names; the law stands in the
+    result too only if the query was decided `anew`, since consent had moved."""
     released = tuple(
         [
             Released(
@@ -164,9 +171,11 @@ def seal(
         ]
     )
     states = tuple([f"{row.category} {row.source} {row.state}" for row in completeness.summary])
-    result = Result(decision=asked.id, status=status, digest=digest, released=released, states=states)
-    basis = _basis(asked, decision, seq) if anew else None
-    return _entry(asked, "access.disclosed", id, decision, basis, result)
+    if anew:
+        result: Result = ResultAnew(asked.id, status, digest, released, states, _basis(asked, decision, seq))
+    else:
+        result = Result(asked.id, status, digest, released, states)
+    return _entry(asked, "access.disclosed", id, decision, None, result)
 
 
 def alarm(asked: Asked, id: str, decision: Decision, source: str, reason: str) -> Entry:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hmac
+import logging
 from functools import lru_cache
 from hashlib import sha256
 
@@ -21,6 +22,8 @@ from gateway.evidence import Asked
 from gateway.model import Item, Pair, Provenance, Verdict, WithheldReason
 from gateway.policy.minimise import MinimiseError, minimise
 from gateway.policy.vocabulary import Vocabulary
+
+log = logging.getLogger("commons.items")
 
 _HELD = (Outcome.FOUND, Outcome.STALE)
 
@@ -40,16 +43,29 @@ class Itemiser:
         if envelope is None or not verdict.allow or envelope.outcome not in _HELD:
             return Part(pair, verdict, envelope, ())
         try:
-            kept = minimise(envelope.records, verdict, pair.category).records
-        except MinimiseError:
-            dropped = structs.replace(envelope, outcome=Outcome.UNAVAILABLE, records=(), reason=Reason.GARBAGE)
-            return Part(pair, verdict, dropped, ())
+            return Part(pair, verdict, envelope, self._items(asked, standing, pair, verdict, envelope, count))
+        except (MinimiseError, orjson.JSONEncodeError, RecursionError):
+            reason = Reason.GARBAGE
+        except Exception as error:
+            # Whatever it is, nothing of this source goes on. Its text may hold what the source sent.
+            log.error("the records of source %s could not be filtered: %s", pair.source, type(error).__name__)
+            reason = Reason.ENGINE_FAULT
+        dropped = structs.replace(envelope, outcome=Outcome.UNAVAILABLE, records=(), reason=reason)
+        return Part(pair, verdict, dropped, ())
+
+    def _items(
+        self, asked: Asked, standing: Standing, pair: Pair, verdict: Verdict, envelope: Envelope, count: int
+    ) -> tuple[Item, ...]:
+        kept = minimise(envelope.records, verdict, pair.category).records
         consent = _consent(asked, standing, pair) if "consent" in verdict.grounds else ""
         refused = self._refused(asked, pair, verdict)
-        items = tuple(
-            [self._item(asked, refused, consent, envelope, record, count + n) for n, record in enumerate(kept, 1)]
+        told = verdict.disclosure == "explain"
+        return tuple(
+            [
+                self._item(asked, refused, consent, envelope, record, count + n, told)
+                for n, record in enumerate(kept, 1)
+            ]
         )
-        return Part(pair, verdict, envelope, items)
 
     def _refused(self, asked: Asked, pair: Pair, verdict: Verdict) -> tuple[dict[str, str], ...]:
         """The fields that were asked for by name and are not given, with the reason where it may be told."""
@@ -69,6 +85,7 @@ class Itemiser:
         envelope: Envelope,
         record: Record,
         number: int,
+        told: bool,
     ) -> Item:
         data = record.fields
         digest = sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -76,7 +93,7 @@ class Itemiser:
             id=f"it_{number}",
             category=record.category,
             data=data,
-            fields_withheld=(*refused, *_held_back(record)) if record.withheld else refused,
+            fields_withheld=(*refused, *_held_back(record)) if record.withheld and told else refused,
             provenance=Provenance(
                 source=envelope.source,
                 connector=envelope.connector,

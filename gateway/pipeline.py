@@ -13,6 +13,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import uuid_utils
@@ -39,7 +40,19 @@ from gateway.errors import (
 from gateway.evidence import Asked
 from gateway.identity.people import People
 from gateway.items import Itemiser
-from gateway.model import Answer, Caller, Decision, Pair, Person, Preview, Previewed, Query, Row, Verdict
+from gateway.model import (
+    Answer,
+    Caller,
+    Completeness,
+    Decision,
+    Pair,
+    Person,
+    Preview,
+    Previewed,
+    Query,
+    Row,
+    Verdict,
+)
 from gateway.policy.facts import facts
 from gateway.policy.judge import Judge
 from gateway.policy.vocabulary import Vocabulary
@@ -121,21 +134,27 @@ async def resolve(commons: Commons, caller: Caller, query: Query) -> Person:
 
 
 def ask(commons: Commons, caller: Caller, query: Query, request: Request, person: Person) -> Asked:
-    """Fix what stays the same from here on: the id, the instant, and every (source, category) there is."""
+    """Fix what stays the same from here on: the id, the instant, and every (source, category) there is. A category
+    that no source is left for stays in the question, without a source, so that the answer is not called whole."""
     pairs: list[Pair] = []
     for category in query.categories:
-        for source in commons.registry.serving(category.code) or ("",):
-            if ("*" in query.include or source in query.include) and source not in query.exclude:
-                pair = Pair(len(pairs), source, category.code, category.fields, category.need, category.since)
-                pairs.append(pair)
+        sources = [source for source in commons.registry.serving(category.code) if _wanted(query, source)]
+        for source in sources or ("",):
+            pairs.append(Pair(len(pairs), source, category.code, category.fields, category.need, category.since))
     at_ms = time.time_ns() // 1_000_000
     return Asked(_new_id(), at_ms, request.id, caller, query, person, tuple(pairs))
 
 
-async def stand(commons: Commons, asked: Asked) -> Standing:
-    """Stage 3. What the ledger says of this person, organisation and purpose, and at which sequence number."""
+def _wanted(query: Query, source: str) -> bool:
+    return ("*" in query.include or source in query.include) and source not in query.exclude
+
+
+async def stand(commons: Commons, asked: Asked, at_least: int = 0) -> Standing:
+    """Stage 3. What the ledger says of this person, organisation and purpose, and at which sequence number: none
+    from before `at_least`, which the log has seen already."""
+    organisation, purpose = asked.caller.organisation, asked.query.purpose
     try:
-        return await commons.ledger.standing(asked.person.id, asked.caller.organisation, asked.query.purpose)
+        return await commons.ledger.standing(asked.person.id, organisation, purpose, at_least)
     except LedgerUnavailable as error:
         raise ConsentStoreUnavailable from error
 
@@ -234,36 +253,30 @@ async def seal(
     """Stage 8. Release under the consent as it stands at this instant: the entry is written only while the
     person's sequence number is the one the decision was made at; if it moved, decide again and drop what is no
     longer allowed."""
-    for turn in range(RESEALS):
+    first = decision
+    for _ in range(RESEALS):
         id = _new_id()
+        # The answer names the decision it follows. One that differs in what is silent alone must not show.
+        named = asked.id if decision is first or _shown(decision) == _shown(first) else id
         completeness = table(parts, commons.vocabulary.critical, commons.vocabulary.remedies)
         failed = asked.query.fail_on_shortfall and completeness.required == "not-met"
         if failed:
             parts = [structs.replace(part, items=()) for part in parts]
-        met = completeness.required == "met" and completeness.optional != "not-met"
-        body = msgspec.json.encode(
-            Answer(
-                id=f"rq_{asked.query.id}",
-                decision=f"dec_{asked.id}",
-                status="complete" if met else "partial",
-                subject=_subject(asked.person),
-                completeness=completeness,
-                items=tuple(item for part in parts for item in part.items),
-                obligations=decision.obligations,
-                receipt={"id": f"rc_{id}", "href": f"/v1/receipts/rc_{id}", "witness_index": witnessed.index},
-            )
-        )
+        receipt = _receipt(id, witnessed)
+        body = _body(asked, decision, parts, completeness, named, receipt)
         digest = "sha-256:" + hashlib.sha256(body).hexdigest()
         status = CompletenessNotMet.status if failed else 200
-        entry = evidence.seal(asked, id, decision, standing.seq, parts, completeness, status, digest, anew=turn > 0)
+        entry = evidence.seal(
+            asked, id, decision, standing.seq, parts, completeness, status, digest, anew=decision is not first
+        )
         outcome = await commons.log.append(entry, guard=Guard(asked.person.id, standing.seq))
         if isinstance(outcome, Committed):
             if failed:
-                raise CompletenessNotMet(extensions=_extensions(asked.id, completeness.summary))
-            return Reply(body, f"dec_{asked.id}", f"rc_{id}", outcome)
+                raise CompletenessNotMet(extensions=_extensions(named, completeness.summary))
+            return Reply(body, f"dec_{named}", f"rc_{id}", outcome)
         if not isinstance(outcome, Moved):
             raise AssertionError("an entry with a guard is committed, moved or raises")
-        standing = await stand(commons, asked)
+        standing = await stand(commons, asked, outcome.seq)
         decision = _narrowed(decision, await decide(commons, asked, standing))
         if decision.refuses:
             refusal_id = _new_id()
@@ -271,6 +284,30 @@ async def seal(
             raise _refused(commons, asked, decision, refusal_id)
         parts = minimise(commons, asked, standing, decision, envelopes)
     raise ConsentStoreUnavailable("Consent was changing while the answer was made.")
+
+
+def _body(
+    asked: Asked,
+    decision: Decision,
+    parts: Sequence[Part],
+    completeness: Completeness,
+    named: str,
+    receipt: dict[str, Any],
+) -> bytes:
+    met = completeness.required == "met" and completeness.optional != "not-met"
+    items = tuple(item for part in parts for item in part.items)
+    return msgspec.json.encode(
+        Answer(
+            id=f"rq_{asked.query.id}",
+            decision=f"dec_{named}",
+            status="complete" if met else "partial",
+            subject=_subject(asked.person, bool(items) or _shows(decision)),
+            completeness=completeness,
+            items=items,
+            obligations=decision.obligations,
+            receipt=receipt,
+        )
+    )
 
 
 def preview(commons: Commons, asked: Asked, decision: Decision, witnessed: Committed) -> Reply:
@@ -290,10 +327,10 @@ def preview(commons: Commons, asked: Asked, decision: Decision, witnessed: Commi
     answer = Preview(
         id=f"rq_{asked.query.id}",
         decision=f"dec_{asked.id}",
-        subject=_subject(asked.person),
+        subject=_subject(asked.person, _shows(decision)),
         verdicts=tuple(shown),
         obligations=decision.obligations,
-        receipt={"id": f"rc_{asked.id}", "href": f"/v1/receipts/rc_{asked.id}", "witness_index": witnessed.index},
+        receipt=_receipt(asked.id, witnessed),
     )
     return Reply(msgspec.json.encode(answer), f"dec_{asked.id}", f"rc_{asked.id}", witnessed)
 
@@ -308,27 +345,46 @@ def _narrowed(before: Decision, now: Decision) -> Decision:
 def _refused(commons: Commons, asked: Asked, decision: Decision, entry: str) -> Refused:
     parts = [Part(p, v, None, ()) for p, v in zip(asked.pairs, decision.verdicts, strict=True)]
     rows = refusal_rows(parts, commons.vocabulary.remedies)
-    extensions = _extensions(asked.id, rows) | {"receipt": f"/v1/receipts/rc_{entry}"}
+    extensions = _extensions(entry, rows) | {"receipt": f"/v1/receipts/rc_{entry}"}
     return _refusal_kind(decision.verdicts)(extensions=extensions)
 
 
 def _refusal_kind(verdicts: Sequence[Verdict]) -> type[Refused]:
-    shown = [verdict for verdict in verdicts if verdict.disclosure == "explain"]
-    broken = {name for verdict in shown for name in verdict.broken}
-    if broken & {"active_organisation", "active_system"}:
+    """What is wrong with the caller or the agreement concerns nobody's data and is told whatever the disclosure."""
+    if any({"active_organisation", "active_system"} & set(verdict.broken) for verdict in verdicts):
         return SystemDisabled
-    if shown and all(verdict.reason == "no-agreement" for verdict in shown):
+    if all(verdict.reason == "no-agreement" for verdict in verdicts):
         return NoAgreement
+    shown = [verdict for verdict in verdicts if verdict.disclosure == "explain"]
     if shown and all(verdict.reason.startswith("consent-") for verdict in shown):
         return NoConsent
     return Refused
+
+
+def _shown(decision: Decision) -> tuple[object, ...]:
+    """All of a decision that whoever asked may see."""
+    told = [verdict for verdict in decision.verdicts if verdict.disclosure != "silent"]
+    return decision.revision, decision.obligations, told
+
+
+def _shows(decision: Decision) -> bool:
+    """Whether the decision itself tells that the person is known: something is allowed that is not silent."""
+    return any(verdict.allow and verdict.disclosure != "silent" for verdict in decision.verdicts)
 
 
 def _extensions(decision: str, rows: Sequence[Row]) -> dict[str, object]:
     return {"decision": f"dec_{decision}", "summary": msgspec.to_builtins(rows)}
 
 
-def _subject(person: Person) -> dict[str, str]:
+def _receipt(id: str, witnessed: Committed) -> dict[str, Any]:
+    return {"id": f"rc_{id}", "href": f"/v1/receipts/rc_{id}", "witness_index": witnessed.index}
+
+
+def _subject(person: Person, told: bool) -> dict[str, str]:
+    """The person's name for whoever asked, once something is told about them. Else there is none: handles compared
+    between questions would tell who is known here, whose identifiers belong together and which birth date fits."""
+    if not told:
+        return {"match": "not-told"}
     return {"handle": person.handle, "match": "verified" if person.verified else "by-identifier"}
 
 

@@ -37,14 +37,11 @@ def router(log: Log, agencies: Agencies, vocabulary: Vocabulary) -> APIRouter:
     @routes.get("/v1/decisions/{id}", tags=["decisions"], summary="Why a query was decided as it was")
     def decision(id: str, who: Annotated[Caller, Depends(caller)]) -> dict[str, Any]:
         entry = theirs(id, "dec_", who)
-        groups = log.open_groups(entry.id)
-        if "basis" not in groups or "request" not in groups:
-            raise NotFound
-        basis = msgspec.json.decode(groups["basis"].content, type=Basis)
+        basis, query = _law(log, entry.id)
         shown = [verdict for verdict in basis.verdicts if verdict.disclosure != "silent"]
         return {
             "id": f"dec_{entry.id}",
-            "query": f"rq_{groups['request'].value['query']}",
+            "query": f"rq_{query}",
             "at_ms": entry.at_ms,
             "purpose": entry.purpose,
             "agreement": basis.agreement,
@@ -81,6 +78,21 @@ def router(log: Log, agencies: Agencies, vocabulary: Vocabulary) -> APIRouter:
         )
 
     return routes
+
+
+def _law(log: Log, id: str) -> tuple[Basis, str]:
+    """The basis of a decision and the id of its query. An answer that was decided anew holds its own basis; what was
+    asked stands in its witness entry. Raises NotFound for an entry of another kind, or one erased."""
+    groups = log.open_groups(id)
+    if "result" in groups:
+        result = groups["result"].value
+        law = result.get("basis")
+        groups = log.open_groups(result["decision"]) if law else {}
+    else:
+        law = groups["basis"].value if "basis" in groups else None
+    if law is None or "request" not in groups:
+        raise NotFound
+    return msgspec.convert(law, Basis), groups["request"].value["query"]
 
 
 def _explained(verdict: Judged, vocabulary: Vocabulary) -> dict[str, Any]:
