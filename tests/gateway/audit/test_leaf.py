@@ -7,6 +7,7 @@ import json
 import re
 from base64 import b64encode
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 import rfc8785
@@ -91,3 +92,10 @@ def test_an_entry_without_groups_has_nothing_to_seal() -> None:
     built = leaf.build(Entry("i", "log.started", 1, "", "o", "", "", "", 0, {}))
     assert (built.actor, built.subject) == (b"", b"")
     assert leaf.unpack(b"") == {}
+
+
+def test_the_reference_page_tells_every_type_and_member() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "log.md").read_text()
+    members = json.loads(leaf.build(Entry("i", "log.started", 1, "", "o", "", "", "", 0, {})).entry)
+    for name in (*events.NAMES, *events.GROUPS, *members):
+        assert f"`{name}`" in page
