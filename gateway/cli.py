@@ -32,6 +32,7 @@ from gateway.identity import registry
 from gateway.identity.client import ask_token, make_key
 from gateway.identity.identifiers import NHS_NUMBER, IdentifierError, normalise
 from gateway.identity.keys import KeysRefused
+from gateway.policy import vocabulary as law
 from gateway.policy.documents import PolicyFolderError
 from gateway.settings import Settings, load
 
@@ -89,13 +90,15 @@ def _stop(sentence: str) -> None:
 
 
 def _require_set_up(settings: Settings) -> None:
-    """Meet what is most often forgotten here, as a sentence; inside the server it would be a stack of calls."""
+    """Meet here, as a sentence, what is most often forgotten or mistyped: keys, schema, policies. Inside the
+    server the same would be a stack of calls."""
     keyring.load(settings.keys)
     engine = db.connect(settings.url)
     try:
         migrate.require_head(engine)
     finally:
         engine.dispose()
+    law.load(settings.policies_dir)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -160,4 +161,16 @@ def test_a_gateway_without_a_schema_does_not_start(commons: Run) -> None:
     refused = commons("serve", "--port", "1")
     assert refused.status == 1
     assert "commons migrate" in refused.said
+    assert "Traceback" not in refused.said
+
+
+def test_an_agreement_with_a_mistake_is_named_before_the_gateway_starts(commons: Run, tmp_path: Path) -> None:
+    commons("keys", "init")
+    commons("migrate")
+    law = tmp_path / "policies"
+    shutil.copytree(Path(__file__).parents[2] / "policies", law)
+    (law / "data" / "agreements" / "dsa-2026-099.yaml").write_text("id: dsa-2026-099\n")
+    refused = commons("serve", "--port", "1", COMMONS_POLICIES_DIR=str(law))
+    assert refused.status == 1
+    assert "dsa-2026-099.yaml" in refused.said
     assert "Traceback" not in refused.said
