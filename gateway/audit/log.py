@@ -9,12 +9,10 @@ happen. Appending the same event id again gives the same entry.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Collection
 
 import uuid_utils
 from msgspec import Struct
@@ -88,8 +86,7 @@ class Log:
             return
         work, self._work = self._work, None
         self._wake.set()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(work, self._deadline_ms / 1000)
+        await asyncio.wait({work}, timeout=self._deadline_ms / 1000)
         if self._sweep is not None:
             self._sweep.cancel()
 
@@ -190,10 +187,6 @@ class Log:
     def entry_by_id(self, id: str) -> StoredEntry | None:
         """The entry of an event."""
         return self._reader.entry_by_id(id)
-
-    def logged(self, ids: Collection[str]) -> set[str]:
-        """Those of some hundred event ids that have an entry."""
-        return self._reader.logged(ids)
 
     def open_groups(self, id: str) -> dict[str, Opened]:
         """The groups of an event that can still be opened; see Reader."""

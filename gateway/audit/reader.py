@@ -6,8 +6,6 @@ Full tiles stand in the database; partial ones are made of leaf hashes, or of th
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import orjson
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, select
@@ -93,12 +91,6 @@ class Reader:
             entry=bytes(row.entry),
             leaf_hash=bytes(row.leaf_hash),
         )
-
-    def logged(self, ids: Collection[str]) -> set[str]:
-        """Those of some hundred event ids that have an entry."""
-        query = select(entry.c.id).where(entry.c.id.in_(ids))
-        with db.read(self._engine) as connection:
-            return set(connection.execute(query).scalars())
 
     def open_groups(self, id: str) -> dict[str, Opened]:
         """The groups of an event that can still be opened; those that were erased are absent. Raises

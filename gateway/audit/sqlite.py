@@ -56,7 +56,9 @@ class SqliteStore:
     async def begin(self, people: Sequence[str]) -> Begun:
         """See Store."""
         if self._swept:
-            await self._disk.run(self._start_over)
+            self._swept = False
+            if self._wal.stat().st_size > _WAL_BYTES:
+                await self._disk.run(self._start_over)
         try:
             if not self._turn.is_free():  # a change of consent waits for the lock: it is first
                 raise sqlite3.OperationalError
@@ -161,7 +163,6 @@ class SqliteStore:
         """Move the few pages that came while sweeping, and begin the write-ahead log from its start. SQLite does
         that itself once a sweep ends while nobody writes, which under steady load never happens. It holds up a
         batch, so only a file that has grown large is worth it. A reader in the way: the next sweep tries again."""
-        self._swept = False
         with contextlib.suppress(sqlite3.Error):  # only of `main`: the other file is not ours to write
             self._run("PRAGMA main.wal_checkpoint(RESTART)").fetchall()
 

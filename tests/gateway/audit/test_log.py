@@ -272,11 +272,6 @@ async def test_tiles_beyond_the_log_are_not_there(log: Log, make_entry: MakeEntr
     assert log.open_groups("01900000-0000-7000-8000-ffffffffffff") == {}
 
 
-async def test_which_events_were_logged_can_be_asked(log: Log, make_entry: MakeEntry) -> None:
-    await log.append(make_entry(1))
-    assert log.logged([make_entry(1).id, make_entry(2).id]) == {make_entry(1).id}
-
-
 def test_nothing_of_the_keys_shows_in_a_representation(keys: Keyring) -> None:
     assert keys.seal.hex() not in repr(keys)
     assert "seal" not in repr(keys)

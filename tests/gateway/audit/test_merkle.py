@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from hashlib import sha256
 
 import pytest
@@ -48,6 +49,11 @@ def test_small_trees_have_the_known_roots(size: int, start: str) -> None:
 
 def test_the_root_of_no_leaves_is_the_hash_of_nothing() -> None:
     assert merkle.tree_hash([]).hex() == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_a_large_tree_has_the_root_that_go_computes() -> None:
+    root = merkle.tree_hash([merkle.leaf_hash(b'{"n":%d}' % n) for n in range(70_000)])
+    assert b64encode(root) == b"Bgv+86JoCgNF32/SwcmYtPJl1lKSbMhDoRdDYwUbFUc="
 
 
 @pytest.mark.parametrize("size", SIZES)
