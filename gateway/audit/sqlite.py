@@ -29,9 +29,6 @@ _CHUNK = 64
 _PATIENCE_MS = 1000
 """How long one try for the lock waits for whoever holds it."""
 
-_WAL_BYTES = 256 << 20
-"""Size of the write-ahead log above which it must begin anew."""
-
 _CHECKPOINT_AFTER = 500
 """Commits, of some ten pages each, before the write-ahead log is moved into the file."""
 
@@ -51,14 +48,11 @@ class SqliteStore:
         self._sweeping: asyncio.Task[None] | None = None
         self._swept = False
         self._commits = 0
-        self._wal = log.with_name(log.name + "-wal")
 
     async def begin(self, people: Sequence[str]) -> Begun:
         """See Store."""
         if self._swept:
-            self._swept = False
-            if self._wal.stat().st_size > _WAL_BYTES:
-                await self._disk.run(self._start_over)
+            await self._disk.run(self._start_over)
         try:
             if not self._turn.is_free():  # a change of consent waits for the lock: it is first
                 raise sqlite3.OperationalError
@@ -160,9 +154,9 @@ class SqliteStore:
         self._sweeping, self._swept, self._commits = None, True, 0
 
     def _start_over(self) -> None:
-        """Move the few pages that came while sweeping, and begin the write-ahead log from its start. SQLite does
-        that itself once a sweep ends while nobody writes, which under steady load never happens. It holds up a
-        batch, so only a file that has grown large is worth it. A reader in the way: the next sweep tries again."""
+        """Move the few pages that came while sweeping, and begin the write-ahead log from its start: a file that
+        grows for ever costs the disk more at each commit. If a reader is in the way, the next sweep tries again."""
+        self._swept = False
         with contextlib.suppress(sqlite3.Error):  # only of `main`: the other file is not ours to write
             self._run("PRAGMA main.wal_checkpoint(RESTART)").fetchall()
 
