@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import msgspec
 import pytest
 
 from gateway.web.wire import RecordQuery
-from tests.fixtures.commons import World
+from tests.fixtures.commons import World, free_port
 
 ROOT = Path(__file__).parents[2]
 GUIDES = ROOT / "docs" / "guides"
@@ -112,6 +116,67 @@ def test_an_agency_is_added_as_told(world: World, tmp_path: Path) -> None:
         world.stop()
         env.write_text(kept)
         world.start()
+
+
+def test_a_gateway_is_operated_as_told(tmp_path: Path) -> None:
+    every, port = steps("operate.md"), free_port()
+    folder = tmp_path / "commons"
+
+    def shell(*kinds: str) -> str:
+        """What the blocks of these kinds say."""
+        return run_here([step.commands for step in every if step.kind in kinds], tmp_path, folder, port)
+
+    shell("setup")
+    with served(tmp_path, folder, port):
+        ready, *report = shell("health").split("\n")
+        assert json.loads(ready.partition("}")[0] + "}") == {"status": "ready", "log_size": 1}
+        assert "OK " in ready + "".join(report)
+        shell("backup")
+    shell("rotate", "restore")
+    with served(tmp_path, folder, port):
+        assert "OK " in shell("health")
+        keys = httpx.get(f"http://127.0.0.1:{port}/.well-known/jwks.json").json()["keys"]
+        assert len(keys) == 2
+
+
+def run_here(commands: Sequence[str], cwd: Path, folder: Path, port: int) -> str:
+    """What commands say on a machine that has `commons` installed and `folder` for it."""
+    script = "\n".join(["set -e -o pipefail", *commands])
+    script = script.replace("/var/lib/commons", str(folder)).replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=cwd,
+        env=installed(folder),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def installed(folder: Path) -> dict[str, str]:
+    """The environment of an operator."""
+    return {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COMMONS_DATA_DIR": str(folder)}
+
+
+@contextlib.contextmanager
+def served(cwd: Path, folder: Path, port: int) -> Iterator[None]:
+    """A gateway run as the guide says, stopped afterwards."""
+    [command] = [step.commands for step in steps("operate.md") if step.kind == "serve"]
+    process = subprocess.Popen(command.replace("8080", str(port)).split(), cwd=cwd, env=installed(folder))
+    try:
+        for _ in range(300):
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
+                    break
+            assert process.poll() is None, "the gateway did not start"
+            time.sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def test_every_example_is_a_query() -> None:
