@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an agency may look up of its own: decisions with their reasons, receipts with their proofs.
 
-An object of another organisation answers as one that does not exist. A `silent` pair shows in no decision,
-whatever was decided. No postponed annotations here: FastAPI reads them, and these name what is made inside
-`router`.
+An object of another organisation answers as one that does not exist, and a caller that is not active sees none.
+A `silent` pair shows in no decision, whatever was decided. No postponed annotations here: FastAPI reads them, and
+these name what is made inside `router`.
 """
 
 import base64
@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Depends, Header
 from fastapi.responses import PlainTextResponse, Response
+from msgspec import structs
 
 from gateway.audit.log import Log, StoredEntry
-from gateway.errors import NotFound
+from gateway.errors import NotFound, SystemDisabled
 from gateway.evidence import Basis, Judged
 from gateway.identity.agencies import Agencies
 from gateway.model import Caller
@@ -29,6 +30,8 @@ def router(log: Log, agencies: Agencies, vocabulary: Vocabulary) -> APIRouter:
     caller = bearer(agencies)
 
     def theirs(id: str, prefix: str, who: Caller) -> StoredEntry:
+        if not (who.organisation_active and who.system_active):
+            raise SystemDisabled
         entry = log.entry_by_id(id.removeprefix(prefix)) if id.startswith(prefix) else None
         if entry is None or entry.org != who.organisation:
             raise NotFound
@@ -81,8 +84,8 @@ def router(log: Log, agencies: Agencies, vocabulary: Vocabulary) -> APIRouter:
 
 
 def _law(log: Log, id: str) -> tuple[Basis, str]:
-    """The basis of a decision and the id of its query. An answer that was decided anew holds its own basis; what was
-    asked stands in its witness entry. Raises NotFound for an entry of another kind, or one erased."""
+    """The basis of a decision and the id of its query. An answer that was decided anew holds its own basis; what
+    was asked stands in its witness entry. Raises NotFound for an entry of another kind, or one erased."""
     groups = log.open_groups(id)
     if "result" in groups:
         result = groups["result"].value
@@ -99,6 +102,8 @@ def _explained(verdict: Judged, vocabulary: Vocabulary) -> dict[str, Any]:
     row: dict[str, Any] = {"category": verdict.category, "source": verdict.source, "allow": verdict.allow}
     if not verdict.allow and verdict.disclosure == "generic":
         return row | {"sentences": ["Some information is not available to you."]}
+    if verdict.disclosure != "explain":  # what is held back of it is not named in the answer either
+        verdict = structs.replace(verdict, fields_refused=())
     row |= {
         "fields": verdict.fields,
         "fields_refused": verdict.fields_refused,

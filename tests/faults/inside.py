@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from connectors.registry import Registry, Source
 from connectors.sandbox.stories import Story
 from consent import ledger
@@ -221,10 +223,18 @@ def sql(world: World, name: str, *statements: str) -> list[Any]:
 
 
 def decide(
-    world: World, told: Story, kind: Kind, categories: Sequence[str], *, agreement: str = "", days_ago: int = 0
+    world: World,
+    told: Story,
+    kind: Kind,
+    categories: Sequence[str],
+    *,
+    agreement: str = "",
+    days_ago: int = 0,
+    fields: tuple[str, ...] = (),
 ) -> None:
     """A documented citizen decides something under an agreement (that of their question), a while ago perhaps; a
-    giving lives 180 days. Recorded and not logged, as if the gateway had died between the two."""
+    giving lives 180 days. `fields` (full ids) narrow it. Recorded and not logged, as if the gateway had died
+    between the two."""
     engine = db.connect(world.settings.url)
     try:
         decided = consents.event(
@@ -237,8 +247,9 @@ def decide(
             now=int(time.time()) - days_ago * consents.DAY_S,
             lifetime_s=180 * consents.DAY_S,
         )
+        provision = structs.replace(decided.provision, fields=fields)
         with db.write(engine) as connection:
-            ledger.record(connection, decided)
+            ledger.record(connection, structs.replace(decided, provision=provision))
     finally:
         engine.dispose()
 
