@@ -17,6 +17,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import (
     CommonsError,
@@ -102,9 +103,35 @@ def install(app: FastAPI, public_url: str) -> None:
     async def _http(request: Request, error: HTTPException) -> Response:
         return reply(request, NotFound() if error.status_code == 404 else _status(error.status_code))
 
-    @app.exception_handler(Exception)
-    async def _unforeseen(request: Request, error: Exception) -> Response:
-        return reply(request, unforeseen(error, getattr(request.state, "request_id", "")))
+    app.add_middleware(_Unforeseen, public_url=public_url)
+
+
+class _Unforeseen:
+    """Answers what no handler foresaw. No handler of Starlette's does: it raises the error again, and the
+    server would write its message down."""
+
+    def __init__(self, app: ASGIApp, public_url: str) -> None:
+        self._app = app
+        self._public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            fault = unforeseen(error, "")
+            if begun:
+                raise fault from None  # the server cuts the reply off, so that nobody takes it for whole
+            await Response(body(fault, self._public_url, ""), fault.status, headers(fault))(scope, receive, send)
 
 
 def router() -> APIRouter:
