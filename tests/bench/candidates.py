@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: how each candidate is started, what is sent to it, and which duties it does not do.
-
-Every candidate runs on the one core, all its helpers (an OPA beside it) included; load and upstreams on the other.
-"""
+"""The candidates: how each is started, what is sent to it, and which duties it leaves out."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import sqlite3
 import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,214 +19,202 @@ from joserfc.jwk import ECKey
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from connectors.sandbox.stories import CHARITY_REF, COUNCIL_REF, NHS_NUMBER
+from connectors.sandbox.stories import CHARITY_REF, COUNCIL_REF, GP, NHS_NUMBER
 from gateway.identity.client import ask_token
 from gateway.identity.tokens import issue
 from gateway.model import User
 from gateway.policy import bundle, vocabulary
 from tests.bench import envoy, naive_tables, programs, questions
-from tests.bench.pinned import CANDIDATE_CORE, LOAD_CORE, Pinned, free_port
+from tests.bench.candidate import Candidate, Fleet, without
+from tests.bench.pinned import Pinned, free_port
 from tests.bench.questions import ONE, THREE, Sent
-from tests.bench.town import CONSENTED, PURPOSE, Town
+from tests.bench.town import AGREEMENT, CONSENTED, PURPOSE, Town
 
 CLIENT = "xzz01-discharge"
 ORGANISATION = "uk/nhs/XZZ01"
-ROLE = "discharge-coordinator"
-ROOT = Path(__file__).parents[2]
-
-ALL_DUTIES = "none"
-PROXY = "token, identity, consent, policy, minimisation, log"
-
-
-@dataclass(slots=True)
-class Candidate:
-    """One running candidate. `entries()` counts its log entries, of which each answer must add `per_answer`."""
-
-    name: str
-    title: str
-    duties_skipped: str
-    port: int
-    requests: Callable[[], list[Sent]]
-    pids: tuple[int, ...]
-    entries: Callable[[], int] | None = None
-    per_answer: int = 0
-    low_load: bool = False
+USER = User("u-1", "discharge-coordinator", assured=True)
+ISSUER = "https://issuer.example"  # of the tokens of candidates that have no token endpoint
+POLICY = Path(__file__).with_name("policy.rego")
+CONSENT_S = 180 * 86400
+SLOW_MS = 20
+SLOW_RATE = 20.0
+_KEY = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
 
 
-@dataclass(slots=True)
-class Fleet:
-    """Starts candidates over one town, and ends what it started."""
-
-    town: Town
-    folder: Path
-    upstream: int = 0
-    profile: Path | None = None
-    _running: list[Pinned] = field(default_factory=list)
-    _gateway: Pinned | None = None
-
-    def start_upstream(self) -> None:
-        """The recorded HTTP sources, on the core of the load; the gateway's secrets then name them."""
-        self.upstream = free_port()
-        command = [
-            programs.built("upstream"), "-recording", str(self.town.recording), "-port", str(self.upstream)
-        ]  # fmt: skip
-        self._start("upstream", command, self.upstream, core=LOAD_CORE)
-        self.town.twins.addresses["nhs"] = f"http://127.0.0.1:{self.upstream}/FHIR/R4"
-        self.town.twins.addresses["charity"] = f"http://127.0.0.1:{self.upstream}/api/v2"
-        self.town.twins.write_secrets(self.town.settings.secrets)
-
-    def stop(self) -> None:
-        """End all, the last started first."""
-        while self._running:
-            self._running.pop().stop()
-
-    # the candidates
-
-    def echo(self) -> Candidate:
-        """A bare ASGI echo."""
-        port = free_port()
-        run = self._start("echo", [sys.executable, "-m", "tests.bench.echo", str(port)], port)
-        requests = questions.echoes(self.town)
-        return Candidate(
-            "echo", "bare ASGI echo of the query", f"fetch, {PROXY}", port, lambda: requests, (run.pid,)
-        )
-
-    def direct(self) -> Candidate:
-        """The source itself."""
-        requests = questions.source_reads(self.town)
-        [run] = [run for run in self._running if run.words.stem == "upstream"]
-        return Candidate("direct", "the source read directly", PROXY, self.upstream, lambda: requests, (run.pid,))
-
-    def envoy(self) -> Candidate:
-        """Envoy as a plain proxy."""
-        port, file = free_port(), self.folder / "envoy.json"
-        envoy.write(file, port=port, upstream=self.upstream)
-        run = self._envoy("envoy", file, port)
-        requests = questions.source_reads(self.town)
-        return Candidate("envoy", "Envoy, plain proxy", PROXY, port, lambda: requests, (run.pid,))
-
-    def naive(self) -> Candidate:
-        """The version anyone would write."""
-        opa_port = free_port()
-        law = bundle.build(vocabulary.load())
-        folder = self.folder / "rules"
-        for name, text in law.modules.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text)
-        (folder / "data.json").write_text(law.data)
-        opa = self._start(
-            "naive-opa",
-            [programs.opa(), "run", "--server", "--addr", f"127.0.0.1:{opa_port}", "--log-level", "error",
-             "--disable-telemetry", str(folder)],
-            opa_port,
-        )  # fmt: skip
-        key = ECKey.generate_key("P-256", private=True, auto_kid=True)
-        config = {
-            "database_url": f"sqlite:///{self.folder / 'naive.db'}",
-            "public_key": key.as_dict(private=False),
-            "issuer": "http://127.0.0.1/naive",
-            "opa_port": opa_port,
-            "gp_url": self.town.twins.addresses["nhs"],
-            "gp_token": self.town.bearer,
-            "sources": {"health.medications": "uk/nhs/XZG01/gp-record"},
-        }
-        _fill_naive(self.town, str(config["database_url"]))
-        file = self.folder / "naive.json"
-        file.write_text(json.dumps(config))
-        port = free_port()
-        run = self._start(
-            "naive",
-            [sys.executable, "-m", "tests.bench.naive", str(port)],
-            port,
-            environment={"NAIVE_CONFIG": str(file)},
-        )
-
-        def requests() -> list[Sent]:
-            token = issue(
-                key, issuer=str(config["issuer"]), system=CLIENT, organisation=ORGANISATION,
-                user=User("u-1", ROLE, assured=True), now=int(time.time()), life=300,
-            )  # fmt: skip
-            return questions.queries(self.town, token, ONE)
-
-        def entries() -> int:
-            with sqlite3.connect(self.folder / "naive.db") as connection:
-                return int(connection.execute("SELECT count(*) FROM audit").fetchone()[0])
-
-        return Candidate(
-            "naive",
-            "FastAPI, pydantic, httpx, OPA server, SQLAlchemy",
-            "witness before fetch, provable log, consent re-read at release, sealed identifiers and log, "
-            "idempotency, provenance, completeness, deadlines",
-            port,
-            requests,
-            (run.pid, opa.pid),
-            entries,
-            1,
-        )
-
-    def ours(self) -> Candidate:
-        """The gateway, one source asked."""
-        return self._ours("ours-1", "this gateway, one source", ONE)
-
-    def ours_three(self) -> Candidate:
-        """The gateway, three sources asked."""
-        return self._ours("ours-3", "this gateway, three sources", THREE)
-
-    def _ours(self, name: str, title: str, categories: tuple[str, ...]) -> Candidate:
-        url = self.town.settings.public_url
-        port = urlsplit(url).port or 0
-        if self._gateway is None:
-            profiled = ["-m", "cProfile", "-o", str(self.profile)] if self.profile else []
-            command = [
-                sys.executable, *profiled, "-m", "gateway.cli", "serve",
-                "--data", str(self.town.settings.data_dir), "--port", str(port),
-            ]  # fmt: skip
-            # The profile is written when the interpreter is interrupted, not when it is terminated.
-            end = signal.SIGINT if self.profile else signal.SIGTERM
-            self._gateway = self._start("gateway", command, port, end=end)
-        jwk = (self.town.settings.data_dir / "clients" / f"{CLIENT}.jwk").read_text()
-
-        def requests() -> list[Sent]:
-            token = asyncio.run(ask_token(url, CLIENT, jwk, user="u-1", role=ROLE))
-            return questions.queries(self.town, token, categories)
-
-        def entries() -> int:
-            return int(httpx.get(f"{url}/health/ready").json()["log_size"])
-
-        return Candidate(name, title, ALL_DUTIES, port, requests, (self._gateway.pid,), entries, 2)
-
-    # starting
-
-    def _envoy(self, name: str, file: Path, port: int) -> Pinned:
-        alone = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
-        command = [programs.envoy(), "-c", str(file), *alone]
-        return self._start(name, command, port)
-
-    def _start(
-        self,
-        name: str,
-        command: list[str],
-        port: int,
-        *,
-        core: int = CANDIDATE_CORE,
-        environment: dict[str, str] | None = None,
-        end: signal.Signals = signal.SIGTERM,
-    ) -> Pinned:
-        run = Pinned(command, core, self.folder / f"{name}.txt", environment=environment, end=end)
-        self._running.append(run)
-        run.await_port(port)
-        return run
+def echo(fleet: Fleet) -> Candidate:
+    """The least a Python server can do: the ceiling of everything here that is one."""
+    port = free_port()
+    run = fleet.start("echo", [sys.executable, "-m", "tests.bench.echo", str(port)], port)
+    requests = questions.echoes(fleet.town)
+    title = "Bare ASGI echo of the query (uvicorn, uvloop, httptools)"
+    return Candidate("echo", title, without(), port, lambda: requests, (run.pid,))
 
 
-def _fill_naive(town: Town, database_url: str) -> None:
-    """The same citizens, agency and consents as the gateway has."""
+def direct(fleet: Fleet) -> Candidate:
+    """The source itself. It runs on the core of the load: what the two can do together at most."""
+    requests = questions.source_reads(fleet.town)
+    pids = (fleet.running["upstream"].pid,)
+    return Candidate("direct", "The source read directly", without("fetch"), fleet.upstream, lambda: requests, pids)
+
+
+def plain_envoy(fleet: Fleet) -> Candidate:
+    """A plain proxy before the source."""
+    port, file = free_port(), fleet.folder / "envoy.json"
+    envoy.write(file, port=port, upstream=fleet.upstream)
+    run = _envoy(fleet, "envoy", file, port)
+    requests = questions.source_reads(fleet.town)
+    return Candidate("envoy", "Envoy, plain proxy", without("fetch"), port, lambda: requests, (run.pid,))
+
+
+def envoy_opa(fleet: Fleet) -> Candidate:
+    """The same; Envoy verifies the token (and remembers it), OPA judges every request over ext_authz."""
+    opa_port, port = free_port(), free_port()
+    until = int(time.time()) + CONSENT_S
+    people = {one.nhs_number: dict.fromkeys(CONSENTED, until) for one in fleet.town.residents}
+    data = fleet.folder / "envoy-opa-data.json"
+    data.write_text(json.dumps(_judged_by() | {"people": people}))
+    plugin = "plugins.envoy_ext_authz_grpc"
+    opa = fleet.start(
+        "opa-envoy-plugin",
+        [programs.opa_envoy_plugin(), "run", "--server", "--addr", f"127.0.0.1:{free_port()}",
+         "--set", f"{plugin}.addr=127.0.0.1:{opa_port}", "--set", f"{plugin}.path=bench/access/allow",
+         "--log-level", "error", "--disable-telemetry", str(POLICY), str(data)],
+        opa_port,
+    )  # fmt: skip
+    file = fleet.folder / "envoy-opa.json"
+    filters = (envoy.token_check({"keys": [_KEY.as_dict(private=False)]}, ISSUER), envoy.ext_authz())
+    envoy.write(file, port=port, upstream=fleet.upstream, filters=filters, opa=opa_port)
+    run = _envoy(fleet, "envoy-opa", file, port)
+
+    def requests() -> list[Sent]:
+        headers = {
+            envoy.TOKEN_HEADER: _token(), "x-agreement": AGREEMENT, "x-purpose": PURPOSE,
+            "x-source": GP, "x-category": ONE[0],
+        }  # fmt: skip
+        return questions.source_reads(fleet.town, **headers)
+
+    title = f"Envoy with ext_authz to OPA (opa-envoy-plugin {programs.PLUGIN})"
+    done = ("fetch", "token", "policy", "consent")
+    return Candidate("envoy-opa", title, without(*done), port, requests, (run.pid, opa.pid))
+
+
+def naive(fleet: Fleet) -> Candidate:
+    """The version anyone would write."""
+    opa_port, port = free_port(), free_port()
+    data = fleet.folder / "naive-data.json"
+    data.write_text(json.dumps(_judged_by()))
+    opa = fleet.start(
+        "naive-opa",
+        [programs.opa(), "run", "--server", "--addr", f"127.0.0.1:{opa_port}", "--log-level", "error",
+         "--disable-telemetry", str(POLICY), str(data)],
+        opa_port,
+    )  # fmt: skip
+    database = fleet.folder / "naive.db"
+    _fill(fleet.town, f"sqlite:///{database}")
+    config = {
+        "database_url": f"sqlite:///{database}",
+        "public_key": _KEY.as_dict(private=False),
+        "issuer": ISSUER,
+        "opa_port": opa_port,
+        "gp_url": fleet.town.twins.addresses["nhs"],
+        "gp_token": fleet.town.bearer,
+    }
+    file = fleet.folder / "naive.json"
+    file.write_text(json.dumps(config))
+    command = [sys.executable, "-m", "tests.bench.naive", str(port)]
+    run = fleet.start("naive", command, port, environment={"NAIVE_CONFIG": str(file)})
+
+    def entries() -> int:
+        with sqlite3.connect(database) as connection:
+            return int(connection.execute("SELECT count(*) FROM audit").fetchone()[0])
+
+    return Candidate(
+        name="naive",
+        title="FastAPI, pydantic, httpx, OPA server, SQLAlchemy",
+        skips=without(
+            "fetch", "token", "policy", "consent", "identity links", "field filter", "mapping", "durable log"
+        ),
+        port=port,
+        requests=lambda: questions.queries(fleet.town, _token(), ONE),
+        pids=(run.pid, opa.pid),
+        entries=entries,
+        per_answer=1,
+    )
+
+
+def ours(fleet: Fleet) -> Candidate:
+    """The gateway, one source asked."""
+    return _ours(fleet, "ours-1", "This gateway, one source", ONE)
+
+
+def ours_three(fleet: Fleet) -> Candidate:
+    """The gateway, three sources asked: two over HTTP, one in PostgreSQL."""
+    return _ours(fleet, "ours-3", "This gateway, three sources", THREE)
+
+
+def ours_slow(fleet: Fleet) -> Candidate:
+    """The same with sources that take their time, and little to do."""
+    title = f"This gateway, three sources of {SLOW_MS} ms, {SLOW_RATE:.0f} queries a second"
+    return _ours(fleet, "ours-3-slow", title, THREE, rate=SLOW_RATE)
+
+
+MAKERS: dict[str, Callable[[Fleet], Candidate]] = {
+    "echo": echo,
+    "direct": direct,
+    "envoy": plain_envoy,
+    "envoy-opa": envoy_opa,
+    "naive": naive,
+    "ours-1": ours,
+    "ours-3": ours_three,
+    "ours-3-slow": ours_slow,
+}
+
+
+def _ours(fleet: Fleet, name: str, title: str, categories: tuple[str, ...], rate: float = 0.0) -> Candidate:
+    settings = fleet.town.settings
+    url = settings.public_url
+    port = urlsplit(url).port or 0
+    run = fleet.gateway(port)
+    jwk = (settings.data_dir / "clients" / f"{CLIENT}.jwk").read_text()
+
+    def requests() -> list[Sent]:
+        token = asyncio.run(ask_token(url, CLIENT, jwk, user=USER.id, role=USER.role))
+        return questions.queries(fleet.town, token, categories)
+
+    def entries() -> int:
+        return int(httpx.get(f"{url}/health/ready").json()["log_size"])
+
+    return Candidate(name, title, (), port, requests, (run.pid,), entries, 2, rate)
+
+
+def _envoy(fleet: Fleet, name: str, file: Path, port: int) -> Pinned:
+    alone = ["--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
+    return fleet.start(name, [programs.envoy(), "-c", str(file), *alone], port)
+
+
+def _token() -> str:
+    return issue(
+        _KEY, issuer=ISSUER, system=CLIENT, organisation=ORGANISATION, user=USER, now=int(time.time()), life=300
+    )
+
+
+def _judged_by() -> dict[str, Any]:
+    """The data of `policy.rego`: agreements and roles as the commons compiles them, and who may ask."""
+    known = bundle.documents(vocabulary.load())
+    return {
+        "agreements": known["agreements"],
+        "roles": known["roles"],
+        "systems": {CLIENT: {"active": True, "organisation": ORGANISATION}},
+        "organisations": {ORGANISATION: {"active": True}},
+    }
+
+
+def _fill(town: Town, database_url: str) -> None:
+    """The naive version's database: the same citizens and consents as the gateway has."""
     engine = create_engine(database_url)
     naive_tables.Base.metadata.create_all(engine)
-    until = int(time.time()) + 180 * 86400
+    until = int(time.time()) + CONSENT_S
     with Session(engine) as session:
-        session.add(naive_tables.Organisation(id=ORGANISATION, active=True))
-        session.flush()
-        session.add(naive_tables.System(id=CLIENT, organisation=ORGANISATION, active=True))
         for one in town.residents:
             person = str(uuid.uuid4())
             held = {NHS_NUMBER: one.nhs_number, COUNCIL_REF: one.council_ref, CHARITY_REF: one.charity_ref}

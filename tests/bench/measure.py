@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
@@ -13,21 +12,28 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench import programs
-from tests.bench.candidates import Candidate
+from tests.bench.candidate import Candidate
 from tests.bench.pinned import LOAD_CORE, cpu_seconds, memory_mb, on
 
 IN_FLIGHT = 16
+WARMUP_SHARE = 0.2
+"""Seconds before each measurement that are not measured, as a share of it."""
+
 OPEN_SHARE = 0.6
-"""The open-loop rate, as a share of the throughput just measured."""
+"""The rate of the open loop, as a share of the throughput just measured …"""
+
+OPEN_MOST = 2000.0
+"""… and at most so many requests a second: with more the load itself would be what is measured."""
 
 OPEN_CONNECTIONS = 32
-"""The most an open loop has under way: the smallest bulkhead of the three sources. More than that the gateway answers
-at once with a partial answer, by design; here they wait their turn, and their wait counts."""
+"""The most an open loop has under way: the smallest bulkhead of the three sources. More than that the gateway
+answers at once with a partial answer, by design; here they wait their turn, and their wait counts."""
 
 
 @dataclass(slots=True)
 class Sample:
-    """One run of the load generator with what it cost. `faults` is empty if all was as it must be."""
+    """One run of the load generator with what it cost. `faults` is empty if all was as it must be; `slowest_ms` is
+    how late the slowest source was, where sources were made late."""
 
     rps: float
     p50_ms: float
@@ -35,25 +41,31 @@ class Sample:
     cpu_s_per_1000: float
     rss_mb: float
     faults: Counter[str] = field(default_factory=Counter)
+    slowest_ms: float = 0.0
 
 
-def closed(candidate: Candidate, folder: Path, *, seconds: float, warmup: float, in_flight: int) -> Sample:
-    """With so many requests in flight all the time."""
-    return _sample(candidate, folder, ["-mode", "closed", "-inflight", str(in_flight)], seconds, warmup)
+def closed(candidate: Candidate, folder: Path, seconds: float) -> Sample:
+    """With IN_FLIGHT requests under way all the time."""
+    return _sample(candidate, folder, ["-mode", "closed", "-inflight", str(IN_FLIGHT)], seconds)
 
 
-def open_loop(candidate: Candidate, folder: Path, *, seconds: float, warmup: float, rate: float) -> Sample:
-    """By a fixed schedule of so many requests a second."""
+def opened(candidate: Candidate, folder: Path, seconds: float, *, rate: float) -> Sample:
+    """By a fixed schedule of `rate` requests a second; latency counts from when each was due."""
     arguments = ["-mode", "open", "-inflight", str(OPEN_CONNECTIONS), "-rate", f"{rate:.1f}"]
-    return _sample(candidate, folder, arguments, seconds, warmup)
+    return _sample(candidate, folder, arguments, seconds)
 
 
-def _sample(candidate: Candidate, folder: Path, arguments: Sequence[str], seconds: float, warmup: float) -> Sample:
+def eased(candidate: Candidate, folder: Path, seconds: float, *, rps: float) -> Sample:
+    """By a schedule that leaves it room, `rps` being what it can do."""
+    return opened(candidate, folder, seconds, rate=max(1.0, min(rps * OPEN_SHARE, OPEN_MOST)))
+
+
+def _sample(candidate: Candidate, folder: Path, arguments: Sequence[str], seconds: float) -> Sample:
     file = folder / f"{candidate.name}.requests.json"
     file.write_text(json.dumps(candidate.requests()))
     logged = candidate.entries() if candidate.entries else 0
     used = cpu_seconds(candidate.pids)
-    told = _load(candidate.port, file, arguments, seconds, warmup)
+    told = _load(candidate.port, file, arguments, seconds)
     used = cpu_seconds(candidate.pids) - used
     faults: Counter[str] = Counter(told["errors"])
     if told["sample"]:
@@ -74,17 +86,12 @@ def _sample(candidate: Candidate, folder: Path, arguments: Sequence[str], second
     )
 
 
-def _load(port: int, file: Path, arguments: Sequence[str], seconds: float, warmup: float) -> dict[str, Any]:
+def _load(port: int, file: Path, arguments: Sequence[str], seconds: float) -> dict[str, Any]:
     command = [
         programs.built("load"), "-address", f"127.0.0.1:{port}", "-requests", str(file),
-        "-seconds", str(seconds), "-warmup", str(warmup), *arguments,
+        "-seconds", str(seconds), "-warmup", f"{seconds * WARMUP_SHARE:.2f}", *arguments,
     ]  # fmt: skip
     with on(LOAD_CORE):
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     told: dict[str, Any] = json.loads(done.stdout)
     return told
-
-
-def median(values: Sequence[float]) -> float:
-    """The median, 0 of none."""
-    return statistics.median(values) if values else 0.0

