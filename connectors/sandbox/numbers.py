@@ -19,6 +19,7 @@ FIRST_UPRN = 999_900_000_000
 
 _RANGE = 10**6
 """Numbers 999 nnn nnn, before the check digit."""
+_ALL_NINES = 999_999
 _RESERVED = 1000
 """The first of them are kept for the documented test citizens."""
 _STEP = 387_421
@@ -28,14 +29,15 @@ _INWARD_LETTERS = "ABDEFGHJLNPQRSTUWXYZ"
 
 
 def nhs_number(serial: int) -> str | None:
-    """The NHS number 999 `serial` and its check digit; None where that digit would be 10 (no such number).
+    """The NHS number 999 `serial` and its check digit; None where that digit would be 10 (no such number), and for
+    ten nines, which pass the check but which every careful system refuses.
 
     `serial` is 0 to 999,999. NHS Data Dictionary: weights 10 to 2, modulus 11, 11 is written 0.
     """
     base = f"999{serial:06d}"
     total = sum(int(digit) * weight for digit, weight in zip(base, range(10, 1, -1), strict=True))
     check = 11 - total % 11
-    if check == 10:
+    if check == 10 or serial == _ALL_NINES:
         return None
     return f"{base}{check % 11}"
 
