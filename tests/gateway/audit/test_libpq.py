@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lean way to PostgreSQL: values arrive as they were, refusals are told, a lost connection is not used again."""
+"""The lean way to PostgreSQL: values arrive as they were, refusals are told, lost connections not used again."""
 
 from __future__ import annotations
 
