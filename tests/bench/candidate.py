@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -80,13 +81,15 @@ class Fleet:
         """The product, one worker, started once for all that ask it."""
         if "gateway" in self.running:
             return self.running["gateway"]
-        profiled = ["-m", "cProfile", "-o", str(self.profile)] if self.profile else []
+        module = ["tests.bench.profiled", str(self.profile)] if self.profile else ["gateway.cli"]
         command = [
-            sys.executable, *profiled, "-m", "gateway.cli", "serve",
+            sys.executable, "-m", *module, "serve",
             "--data", str(self.town.settings.data_dir), "--port", str(port),
         ]  # fmt: skip
-        # A profile is written when the interpreter is interrupted, not when it is terminated.
-        return self.start("gateway", command, port, end=signal.SIGINT if self.profile else signal.SIGTERM)
+        run = self.start("gateway", command, port, end=signal.SIGINT if self.profile else signal.SIGTERM)
+        if self.profile:
+            os.kill(run.pid, signal.SIGUSR1)
+        return run
 
     def start(
         self,
