@@ -33,11 +33,13 @@ CHANNEL = "commons"
 
 
 def connect(url: str) -> Engine:
-    """An engine for `url` (SQLAlchemy URL); SQLite connections get WAL, synchronous=FULL and the `log` schema."""
+    """An engine for `url` (SQLAlchemy URL) that writes no value of a statement into an error or its own log; SQLite
+    connections get WAL, synchronous=FULL and the `log` schema."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5)
-    engine = create_engine(parsed, connect_args={"timeout": 5, "check_same_thread": False})
+        return create_engine(parsed, pool_pre_ping=True, pool_size=5, max_overflow=5, hide_parameters=True)
+    options = {"timeout": 5, "check_same_thread": False}
+    engine = create_engine(parsed, connect_args=options, hide_parameters=True)
     log = log_path(parsed)
 
     @event.listens_for(engine, "connect")
