@@ -7,6 +7,7 @@ logged later (`log_missing`), and logging twice is logging once.
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import hashlib
 import time
@@ -17,7 +18,7 @@ from sqlalchemy import Engine, select
 
 from consent import ledger
 from consent.chain import event_of
-from consent.model import Channel, Event, Kind, Provision
+from consent.model import Channel, Event, Kind, Provision, Recorded
 from consent.tables import consent_event
 from gateway import db, keyring
 from gateway.audit.events import Entry
@@ -72,10 +73,15 @@ async def record(engine: Engine, log: Log, decided: Event) -> int:
     """Write one decision and log it; gives the person's consent sequence number. Acknowledged when it returns:
     from then on no release under what was withdrawn starts. Raises consent.errors.EventRefused,
     DatabaseUnavailable, AuditUnavailable (then the decision stands, and is logged at the next start)."""
-    with db.write(engine) as connection:
-        recorded = ledger.record(connection, decided)
+    # On a thread: the lock it may wait for can be held by a batch of the log that needs this loop to go on.
+    recorded = await asyncio.to_thread(_write, engine, decided)
     await log.append(_entry(decided, recorded.hash))
     return recorded.seq
+
+
+def _write(engine: Engine, decided: Event) -> Recorded:
+    with db.write(engine) as connection:
+        return ledger.record(connection, decided)
 
 
 async def log_missing(engine: Engine, log: Log) -> int:
