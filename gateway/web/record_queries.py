@@ -109,20 +109,25 @@ class RecordQueries:
         length = sent.get(b"content-length", b"")
         if not length.isdigit():
             raise LengthRequired
-        if int(length[:12]) > self._max_body:
-            raise BodyTooLarge(f"At most {self._max_body} bytes.")
+        if len(length) > 12 or int(length) > self._max_body:
+            raise self._too_large
         message = await receive()
-        if not message.get("more_body", False):
-            return _bytes(message)
-        parts = [_bytes(message)]
-        try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                while message.get("more_body", False):
-                    message = await receive()
-                    parts.append(_bytes(message))
-        except TimeoutError:
-            raise Malformed("The body did not arrive in time.") from None
-        return b"".join(parts)
+        body = _bytes(message)
+        if message.get("more_body", False):
+            try:
+                async with asyncio.timeout(BODY_TIMEOUT_S):
+                    while message.get("more_body", False) and len(body) <= self._max_body:
+                        message = await receive()
+                        body += _bytes(message)
+            except TimeoutError:
+                raise Malformed("The body did not arrive in time.") from None
+        if len(body) > self._max_body:  # whatever its length said
+            raise self._too_large
+        return body
+
+    @property
+    def _too_large(self) -> BodyTooLarge:
+        return BodyTooLarge(f"At most {self._max_body} bytes.")
 
     async def _refuse(self, send: Send, error: CommonsError, request_id: str, sent: dict[bytes, bytes]) -> None:
         body = problems.body(error, self._public_url, request_id)
