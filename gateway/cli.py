@@ -60,7 +60,7 @@ for name, group in {
 
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
-    LogRefused, demo.DemoFault, LaunchError,
+    LogRefused, sandbox.TownFault, demo.DemoFault, LaunchError,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 ASKED_FOR = "Asked for when not given; a command line is seen by others on the machine."

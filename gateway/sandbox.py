@@ -14,6 +14,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, select
 
 from connectors.sandbox.populate import Progress, Summary, populate, read_links
+from connectors.sandbox.populate import summary as town_of
+from connectors.sandbox.population import VERSION
 from connectors.sandbox.stories import ConsentAct, Story
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 from consent import ledger
@@ -35,6 +37,10 @@ AGENCIES = {
     "9999901-casework": ("uk/charity/9999901", "Examplebury Befrienders", "Casework"),
 }
 """Client system → organisation, its name, the system's name."""
+
+
+class TownFault(Exception):  # noqa: N818  # a condition of the folder, told as the reader meets it
+    """The folder holds another town. The text says what to do."""
 
 
 _LOOPBACK = re.compile(r"^(COMMONS_PUBLIC_URL=http://127\.0\.0\.1:)\d+$", re.MULTILINE)
@@ -67,10 +73,12 @@ def prepare(data_dir: Path, *, port: int, database_url: str = "") -> Settings:
 
 def settle(settings: Settings, *, people: int, seed: int, progress: Progress | None = None) -> Summary:
     """Make the town, link its people, register its agencies, write its consents; doing it again changes nothing.
-    `progress(done, all)` counts people."""
-    summary = populate(people, seed, settings.data_dir / "town", progress)
+    `progress(done, all)` counts people. Raises TownFault."""
     engine = db.connect(settings.url)
     try:
+        with db.read(engine) as connection:
+            _require_same_town(connection, settings.data_dir, people, seed)
+        summary = populate(people, seed, settings.data_dir / "town", progress)
         with db.write(engine) as connection:
             ids = _link(connection, settings)
             _register(connection, settings.data_dir / "clients")
@@ -78,6 +86,17 @@ def settle(settings: Settings, *, people: int, seed: int, progress: Progress | N
     finally:
         engine.dispose()
     return summary
+
+
+def _require_same_town(connection: Connection, folder: Path, people: int, seed: int) -> None:
+    """Who is linked to whom is not taken back, so one folder holds one town."""
+    found = town_of(folder / "town")
+    linked = connection.execute(select(func.count()).select_from(person)).scalar_one()
+    if linked and found and (found.people, found.seed, found.version) != (people, seed, VERSION):
+        raise TownFault(
+            f"{folder} holds another town: {found.people} people, seed {found.seed}, version {found.version}. "
+            "Choose another folder with --data, or delete this one."
+        )
 
 
 def _link(connection: Connection, settings: Settings) -> list[str]:

@@ -123,3 +123,13 @@ def test_a_demo_stopped_while_it_sets_up_leaves_nothing_running(tmp_path: Path) 
     assert "Stopped before the end of the story." in said
     assert "Traceback" not in said
     assert not listens(port)
+
+
+def test_a_folder_that_holds_one_town_is_not_given_another(tmp_path: Path) -> None:
+    settings = sandbox.prepare(tmp_path, port=8080)
+    first = sandbox.settle(settings, people=100, seed=1)
+    with pytest.raises(sandbox.TownFault, match="100 people, seed 1"):
+        sandbox.settle(settings, people=200, seed=1)
+    again = sandbox.settle(settings, people=100, seed=1)
+    assert not again.fresh
+    assert again.digest == first.digest
