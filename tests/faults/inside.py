@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import structs
+from sqlalchemy import Select, func, select
 
 from connectors.registry import Registry, Source
 from connectors.sandbox.stories import Story
@@ -25,6 +26,7 @@ from consent import ledger
 from consent.model import Channel, Kind
 from gateway import consents, db, keyring
 from gateway.app import Gateway, create_app
+from gateway.audit.tables import entry
 from gateway.completeness import Part
 from gateway.identity.identifiers import normalise
 from gateway.items import Itemiser
@@ -271,10 +273,19 @@ def refuse_entries(world: World, kind: str) -> None:
 
 def entry_types(world: World, after: int = -1) -> list[str]:
     """The types of the log's committed entries from an index on, read by a connection of their own."""
-    rows = sql(world, "log.db", f"SELECT entry FROM entry WHERE idx > {after} ORDER BY idx")
-    return [json.loads(row[0])["type"] for row in rows]
+    rows = _entries(world, select(entry.c.entry).where(entry.c.idx > after).order_by(entry.c.idx))
+    return [json.loads(bytes(row[0]))["type"] for row in rows]
 
 
 def log_size(world: World) -> int:
     """Committed entries."""
-    return int(sql(world, "log.db", "SELECT count(*) FROM entry")[0][0])
+    return int(_entries(world, select(func.count()).select_from(entry))[0][0])
+
+
+def _entries(world: World, query: Select[Any]) -> list[Any]:
+    engine = db.connect(world.settings.url)
+    try:
+        with db.read(engine) as connection:
+            return list(connection.execute(query))
+    finally:
+        engine.dispose()

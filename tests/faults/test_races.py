@@ -26,10 +26,23 @@ from gateway.identity.registry import set_system_active
 from gateway.keyring import load
 from gateway.sandbox import story
 from tests.faults.inside import entry_types, identifier, log_size, plan_row
-from tests.fixtures.commons import World, question
+from tests.fixtures.commons import World, question, running
 
 PLAN = {"code": "support.plan", "need": "optional"}
 ALLERGIES = {"code": "health.allergies", "need": "required"}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(
+    request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """The commons of the session, and one on PostgreSQL."""
+    if request.param == "sqlite":
+        yield world
+        return
+    make: Callable[[], str] = request.getfixturevalue("new_postgres")
+    with running(tmp_path_factory.mktemp("races"), database_url=make()) as up:
+        yield up
 
 
 @contextmanager
