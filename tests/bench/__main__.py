@@ -52,13 +52,16 @@ def options(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement; there are two a round")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="cProfile of the gateway (it slows it down)")
-    parser.add_argument("--data", type=Path, default=Path("var/bench"), help="folder to work in")
-    parser.add_argument("--out", type=Path, default=Path("bench-results/latest.json"), help="the chart goes beside")
+    parser.add_argument("--data", type=Path, help="folder to work in (var/bench)")
+    parser.add_argument("--out", type=Path, help="rows (bench-results/latest.json); the chart goes beside")
     found = parser.parse_args(arguments, Options())
     if unknown := set(found.only) - MAKERS.keys():
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MAKERS)}")
     if found.quick:
         found.rounds, found.seconds = 1, 0.4
+    name = "quick" if found.quick else "latest"  # what means nothing does not replace what does
+    found.data = found.data or Path("var/bench-quick" if found.quick else "var/bench")
+    found.out = found.out or Path(f"bench-results/{name}.json")
     return found
 
 
@@ -71,6 +74,10 @@ def main(arguments: list[str] | None = None, console: Console | None = None) -> 
     except programs.AbsentError as absent:
         said.print(str(absent))
         return 1
+    if "envoy-opa" in chosen.only and not programs.PLUGIN_BINARY.exists():
+        said.print(f"Building opa-envoy-plugin {programs.PLUGIN} with Go, once; a few minutes …", highlight=False)
+        with contextlib.suppress(programs.AbsentError):  # told again, as the reason why the row is missing
+            programs.opa_envoy_plugin()
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {LOAD_CORE})  # the council's twin inherits it
     try:

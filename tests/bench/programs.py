@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "commons-gateway" / "bin"
 PLUGIN = "v1.4.2-envoy"
 """opa-envoy-plugin, with OPA 1.4.2 inside."""
+PLUGIN_BINARY = CACHE / f"opa-envoy-plugin-{PLUGIN}"
 _PLUGIN_MODULE = "github.com/open-policy-agent/opa-envoy-plugin"
 
 
@@ -56,15 +57,13 @@ def built(name: str) -> str:
     program = CACHE / f"bench-{name}-{digest}"
     if not program.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
-        command = [go(), "build", "-trimpath", "-o", str(program), str(source)]
-        subprocess.run(command, check=True, env=os.environ | {"GOFLAGS": "", "GO111MODULE": "off"})
+        _build(program, str(source), GO111MODULE="off", GOFLAGS="")
     return str(program)
 
 
 def opa_envoy_plugin() -> str:
     """Path of OPA's plugin for Envoy, built on the first call, which takes a few minutes. Raises AbsentError."""
-    program = CACHE / f"opa-envoy-plugin-{PLUGIN}"
-    if not program.exists():
+    if not PLUGIN_BINARY.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory() as module:
             # `go install path@version` asks the module proxy for modules of every parent path first; a module file
@@ -72,11 +71,15 @@ def opa_envoy_plugin() -> str:
             (Path(module) / "go.mod").write_text(
                 f"module commons.example/bench\n\ngo 1.24\n\nrequire {_PLUGIN_MODULE} {PLUGIN}\n"
             )
-            command = [
-                go(), "build", "-mod=mod", "-trimpath", "-o", str(program), f"{_PLUGIN_MODULE}/cmd/opa-envoy-plugin"
-            ]  # fmt: skip
-            done = subprocess.run(command, check=False, cwd=module, capture_output=True, text=True)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no words"])[-1]
-            raise AbsentError(f"opa-envoy-plugin {PLUGIN} could not be built with Go: {last}")
-    return str(program)
+            _build(PLUGIN_BINARY, f"{_PLUGIN_MODULE}/cmd/opa-envoy-plugin", "-mod=mod", cwd=module)
+    return str(PLUGIN_BINARY)
+
+
+def _build(program: Path, package: str, *flags: str, cwd: str = "", **environment: str) -> None:
+    command = [go(), "build", "-trimpath", *flags, "-o", str(program), package]
+    done = subprocess.run(
+        command, check=False, cwd=cwd or None, env=os.environ | environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no words"])[-1]
+        raise AbsentError(f"{program.name} could not be built (Go 1.25 or newer is needed): {last}")
