@@ -42,6 +42,7 @@ bench: setup ## Measure ours against an echo, Envoy and the naive version
 docs: setup ## Generate the reference pages from the code
 	@$(BIN)/python deploy/dev/reference.py
 	@$(BIN)/python -m gateway.policy.generate
+	@$(BIN)/python -m connectors.sandbox.document docs/test-citizens.md
 
 migration: setup ## Draft the next step of the schema's history: NAME="what changes"
 	@$(BIN)/python deploy/dev/new_migration.py "$(NAME)"
