@@ -180,3 +180,23 @@ def served(cwd: Path, folder: Path, port: int) -> Iterator[None]:
 def test_every_example_is_a_query() -> None:
     for file in sorted((ROOT / "docs/examples").glob("*.json")):
         msgspec.json.decode(file.read_bytes(), type=RecordQuery)
+
+
+def test_the_reference_s_example_is_answered_in_the_form_it_shows(world: World) -> None:
+    page = (ROOT / "docs/reference/exchange.md").read_text()
+    shown = {kind: json.loads(text) for language, kind, text in BLOCK.findall(page) if language == "json"}
+    reply = world.post(shown["request"], role="")
+    answer, wanted = reply.json(), shown["answer"]
+    assert [(row["category"], row["state"]) for row in answer["completeness"]["summary"]] == [
+        (row["category"], row["state"]) for row in wanted["completeness"]["summary"]
+    ]
+    assert holds([item["data"] for item in wanted["items"]], [item["data"] for item in answer["items"]])
+    assert [set(item["provenance"]) for item in wanted["items"]] == [
+        set(next(i for i in answer["items"] if i["category"] == item["category"])["provenance"])
+        for item in wanted["items"]
+    ]
+    decision = world.get(f"/v1/decisions/{answer['decision']}").json()
+    assert set(decision) == set(shown["decision"])
+    assert holds(shown["decision"]["verdicts"], decision["verdicts"])
+    listed = {name.lower() for name in re.findall(r"^\| `([A-Za-z-]+)` \|", page, re.MULTILINE)}
+    assert not set(reply.headers) - listed - {"date", "content-length", "content-type"}
