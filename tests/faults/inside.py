@@ -210,7 +210,7 @@ def own_copy(world: World, folder: Path) -> World:
         "data_dir": folder,
         "keys_dir": world.settings.keys,
         "secrets_dir": world.settings.secrets,
-        "log_commit_deadline_ms": 400,
+        "log_commit_deadline_ms": 5000,  # a slow machine is no fault here
     }
     return replace(world, settings=world.settings.model_copy(update=changes), gateway=None)
 

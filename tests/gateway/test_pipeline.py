@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,12 @@ class BrokenJudge:
 
 
 async def test_a_judge_without_an_answer_is_a_503_before_anything_is_fetched_or_written(copy: World) -> None:
-    size = log_size(copy)
     async with inside(copy, lambda _: {"judge": BrokenJudge(PolicyUnavailable())}) as worker:
+        size = log_size(copy)
         refused(await worker.ask(asked()), "policy-unavailable")
         refused(await worker.ask(asked(), path=PREVIEW), "policy-unavailable")
         assert worker.fetched == []
-    assert log_size(copy) == size
+        assert log_size(copy) == size
 
 
 async def test_a_judge_that_falls_over_is_a_500_without_its_words(
@@ -159,7 +160,10 @@ async def test_without_a_seal_entry_no_byte_is_sent(copy: World) -> None:
 
 
 async def test_a_log_that_somebody_else_holds_is_a_503_within_its_deadline(copy: World) -> None:
-    async with inside(copy) as worker:
+    async with inside(copy):
+        pass  # what was decided before is logged now
+    hasty = replace(copy, settings=copy.settings.model_copy(update={"log_commit_deadline_ms": 1000}))
+    async with inside(hasty) as worker:
         with contextlib.closing(sqlite3.connect(copy.settings.data_dir / "log.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             refused(await worker.ask(asked()), "audit-unavailable")
