@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from consent import rules
@@ -168,10 +170,16 @@ def test_a_wider_giving_does_not_swallow_one_that_reaches_where_it_cannot() -> N
 
 
 @pytest.mark.parametrize("no", [withdrawn, refused])
-def test_a_no_ends_exactly_what_it_names(no: type[Event]) -> None:
+def test_a_no_ends_exactly_what_it_names(no: Callable[..., Event]) -> None:
     before = after(given(PLAN, VISITS))
     statements = rules.step(before, no(PLAN, fields=GOAL, sources=("crm",)))
     assert permitted(before) - permitted(statements) == {(PLAN, "goal", "crm")}
+
+
+@pytest.mark.parametrize("no", [withdrawn, refused])
+def test_a_no_to_one_of_two_permits_is_not_lost_because_the_other_goes_on(no: Callable[..., Event]) -> None:
+    for first, second in ((GOAL, NOTES), (NOTES, GOAL)):
+        assert held(after(given(fields=first), given(fields=second), no(fields=GOAL))).fields == ("notes",)
 
 
 def test_a_withdrawal_ends_the_permits_of_every_agreement() -> None:
@@ -375,6 +383,8 @@ def test_taking_back_one_field_at_one_source_takes_back_no_other_field_there() -
     )
     assert held(statements, source="crm").fields == ("goal",)
     assert held(statements, source="core").state is State.REFUSED
+    permits = [one for one in statements[PLAN] if one.state is State.GIVEN]
+    assert not any(one.says("notes", "crm") for one in permits)
 
 
 # -- rule 4: a narrower yes may follow a withdrawal, and not a refusal ----------------------------------------
@@ -392,9 +402,14 @@ def test_a_narrower_yes_must_name_the_refusal_it_takes_the_place_of(narrow: dict
     no = refused()
     with pytest.raises(RefusalStands):
         rules.admit(after(no), given(**narrow))
-    assert permitted(after(no, given(**narrow))) == set()
+    assert after(no, given(**narrow)) == after(no)
     rules.admit(after(no), given(**narrow, predecessor=no.id))
     assert permitted(after(no, given(**narrow, predecessor=no.id))) == permitted(after(given(**narrow)))
+
+
+def test_several_refusals_can_leave_nothing_of_a_giving() -> None:
+    with pytest.raises(RefusalStands):
+        rules.admit(after(refused(), refused(sources=("crm",))), given(fields=GOAL, sources=("crm",)))
 
 
 def test_a_giving_that_a_refusal_leaves_without_any_effect_in_one_category_is_refused_whole() -> None:
