@@ -72,7 +72,8 @@ ANSWER: dict[str, str] = {
     "decision": "The decision; `GET /v1/decisions/{id}` explains it.",
     "status": "`complete` if everything you asked for was delivered, or is known not to exist.",
     "subject": "`handle`: your organisation's own name for this citizen; every organisation has another. `match`: "
-    "`verified` if `verify` was given and fits, else `by-identifier`.",
+    "`verified` if `verify` was given and fits, else `by-identifier`; `not-told`, without a handle, while nothing "
+    "is allowed or returned, so that nobody can ask who exists.",
     "completeness": "What came, what did not, and why.",
     "completeness.required": "Whether every category with `need` `required` was delivered.",
     "completeness.optional": "The same of the optional ones.",

@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,7 +102,7 @@ def test_no_value_whatever_breaks_a_transform(name: str) -> None:
     @given(json)
     def holds(value: Any) -> None:
         with suppress(Unreadable):
-            TRANSFORMS[name](value)
+            msgspec.json.encode(TRANSFORMS[name](value))  # what comes out can be sent
 
     holds()
 

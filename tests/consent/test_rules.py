@@ -231,7 +231,9 @@ def test_a_refusal_of_what_is_wholly_given_in_two_parts_is_sent_to_withdrawal() 
 
 
 def test_a_refusal_of_what_is_partly_given_and_partly_refused_already_is_taken() -> None:
-    rules.admit(after(given(fields=GOAL), refused(fields=NOTES)), refused(fields=BOTH))
+    before = after(given(fields=GOAL), refused(fields=NOTES))
+    rules.admit(before, refused(fields=BOTH))
+    assert permitted(rules.step(before, refused(fields=BOTH))) == set()
 
 
 def test_what_stands_at_other_sources_does_not_count() -> None:
@@ -252,6 +254,7 @@ def test_one_category_that_was_refused_already_stops_the_whole_refusal() -> None
 def test_a_withdrawal_may_sweep_over_what_was_refused() -> None:
     before = after(given(VISITS), refused())
     rules.admit(before, withdrawn(PLAN, VISITS, fields=GOAL))
+    assert rules.step(before, withdrawn(PLAN, VISITS, fields=GOAL)) != before
 
 
 def test_a_withdrawal_of_what_was_not_given_leaves_no_trace() -> None:

@@ -31,8 +31,9 @@ def test_every_example_is_marked_with_what_it_is() -> None:
 
 
 def test_the_request_can_be_read() -> None:
-    for example in examples("request"):
-        msgspec.convert(example, RecordQuery)
+    read = [msgspec.convert(example, RecordQuery) for example in examples("request")]
+    assert all(query.purpose and query.categories for query in read)
+    assert read
 
 
 @pytest.mark.parametrize(("kind", "type_"), [("answer", Answer), ("preview", Preview)])

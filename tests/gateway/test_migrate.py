@@ -103,8 +103,9 @@ def test_an_upgrade_a_second_time_changes_nothing(empty_url: str) -> None:
     assert _schema(empty_url) == before
 
 
-def test_a_store_at_the_head_may_be_served(engine: Engine) -> None:
-    migrate.require_head(engine)
+def test_a_store_at_the_head_may_be_served(engine: Engine, database_url: str) -> None:
+    migrate.require_head(engine)  # raises for any other
+    assert migrate.current(database_url) == migrate.head() != ""
 
 
 def test_a_store_without_a_schema_is_not_served(empty_url: str) -> None:

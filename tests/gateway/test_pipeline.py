@@ -175,7 +175,9 @@ async def test_a_log_that_somebody_else_holds_is_a_503_within_its_deadline(copy:
 async def test_an_alarm_that_cannot_be_logged_stops_the_answer(copy: World) -> None:
     async with inside(copy) as worker:
         refuse_entries(copy, "connector.alarm")
-        refused(await worker.ask(question(story("lying-source"))), "audit-unavailable")
+        got = await worker.ask(question(story("lying-source")))
+        refused(got, "audit-unavailable")
+        assert "provenance" not in got.body.decode()
 
 
 async def test_no_byte_of_an_answer_passes_before_its_seal_entry_is_committed(copy: World) -> None:
