@@ -24,7 +24,7 @@ from connectors import registry as connected
 from consent.live import live_ledger
 from gateway import db, keyring, migrate
 from gateway.audit.log import Log
-from gateway.consents import log_missing
+from gateway.consents.recording import log_missing
 from gateway.identity.agencies import Agencies
 from gateway.identity.jwks import RemoteKeys, is_loopback
 from gateway.identity.oauth import TokenServer

@@ -32,10 +32,11 @@ from connectors.sandbox.launch import Twins, launch
 from connectors.sandbox.stories import Story
 from consent.errors import EventRefused
 from consent.model import Channel, Kind
-from gateway import consents, db, keyring, sandbox
+from gateway import db, keyring, sandbox
 from gateway.audit import verify
 from gateway.audit.checkpoint import vkey
 from gateway.audit.log import Log
+from gateway.consents import recording
 from gateway.identity.client import ask_token
 from gateway.policy import vocabulary as law
 from gateway.settings import Settings
@@ -207,11 +208,11 @@ class _Citizen:
 
     async def decide(self, kind: Kind) -> int:
         """Record one decision about what the charity holds; gives its sequence number."""
-        decided = consents.event(
+        decided = recording.event(
             kind, self._person, self._agreement, ASKED_OF_CHARITY,
-            actor=self._person, channel=Channel.IN_PERSON, now=int(time.time()), lifetime_s=180 * consents.DAY_S,
+            actor=self._person, channel=Channel.IN_PERSON, now=int(time.time()), lifetime_s=180 * recording.DAY_S,
         )  # fmt: skip
-        return await consents.record(self._engine, self._log, decided)
+        return await recording.record(self._engine, self._log, decided)
 
     async def begin(self) -> None:
         """If a story was cut short after the consent, take it back first."""

@@ -20,7 +20,8 @@ from connectors.sandbox.stories import ConsentAct, Story
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 from consent import ledger
 from consent.model import Channel, Event, Kind
-from gateway import consents, db, keyring, migrate
+from gateway import db, keyring, migrate
+from gateway.consents import recording
 from gateway.identity.client import make_key
 from gateway.identity.identifiers import normalise
 from gateway.identity.linking import Linking, bulk_link
@@ -144,15 +145,15 @@ def _events(story: Story, person_id: str, vocabulary: Vocabulary) -> Iterator[Ev
 
 
 def _event(act: ConsentAct, person_id: str, vocabulary: Vocabulary, now: int) -> Event:
-    return consents.event(
+    return recording.event(
         Kind(act.kind),
         person_id,
         vocabulary.agreements[act.agreement],
         act.categories,
         actor=person_id,
         channel=Channel.PAPER,
-        now=now - act.days_ago * consents.DAY_S,
-        lifetime_s=act.lifetime_days * consents.DAY_S,
+        now=now - act.days_ago * recording.DAY_S,
+        lifetime_s=act.lifetime_days * recording.DAY_S,
     )
 
 

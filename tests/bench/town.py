@@ -28,7 +28,8 @@ from connectors.sandbox.stories import CHARITY_REF, COUNCIL_REF, NHS_NUMBER
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 from consent import ledger
 from consent.model import Channel, Kind
-from gateway import consents, db, keyring, sandbox
+from gateway import db, keyring, sandbox
+from gateway.consents import recording
 from gateway.identity.identifiers import normalise
 from gateway.identity.linking import Linking, bulk_link
 from gateway.identity.sealing import person_keys
@@ -172,9 +173,9 @@ def _consent(settings: Settings, residents: tuple[Resident, ...]) -> None:
     try:
         with db.write(engine) as connection:
             for person in bulk_link(connection, keys, wanted, now=now):
-                decided = consents.event(
+                decided = recording.event(
                     Kind.GIVEN, person, agreement, CONSENTED,
-                    actor=person, channel=Channel.PAPER, now=now, lifetime_s=180 * consents.DAY_S,
+                    actor=person, channel=Channel.PAPER, now=now, lifetime_s=180 * recording.DAY_S,
                 )  # fmt: skip
                 ledger.record(connection, decided)
     finally:

@@ -24,10 +24,11 @@ from connectors.registry import Registry, Source
 from connectors.sandbox.stories import Story
 from consent import ledger
 from consent.model import Channel, Kind
-from gateway import consents, db, keyring
+from gateway import db, keyring
 from gateway.app import Gateway, create_app
 from gateway.audit.tables import entry
 from gateway.completeness import Part
+from gateway.consents import recording
 from gateway.identity.identifiers import normalise
 from gateway.items import Itemiser
 from gateway.model import Identifier
@@ -239,15 +240,15 @@ def decide(
     between the two."""
     engine = db.connect(world.settings.url)
     try:
-        decided = consents.event(
+        decided = recording.event(
             kind,
-            consents.found(engine, keyring.load(world.settings.keys), identifier(told)),
+            recording.found(engine, keyring.load(world.settings.keys), identifier(told)),
             vocabulary.load().agreements[agreement or told.ask.agreement],
             categories,
             actor="citizen",
             channel=Channel.PAPER,
-            now=int(time.time()) - days_ago * consents.DAY_S,
-            lifetime_s=180 * consents.DAY_S,
+            now=int(time.time()) - days_ago * recording.DAY_S,
+            lifetime_s=180 * recording.DAY_S,
         )
         provision = structs.replace(decided.provision, fields=fields)
         with db.write(engine) as connection:

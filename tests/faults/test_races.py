@@ -19,9 +19,10 @@ import pytest
 
 from connectors.sandbox.stories import Story
 from consent.model import Channel, Kind
-from gateway import consents, db
+from gateway import db
 from gateway.audit import verify
 from gateway.audit.checkpoint import vkey
+from gateway.consents import recording
 from gateway.identity.registry import set_system_active
 from gateway.keyring import load
 from gateway.sandbox import story
@@ -67,7 +68,7 @@ def asked_of(told: Story, *categories: dict[str, str]) -> dict[str, Any]:
 def decided(world: World, told: Story, kind: Kind, *categories: str) -> None:
     """The citizen decides; acknowledged, logged and all, when this returns."""
     asyncio.run(
-        consents.assist(
+        recording.assist(
             world.settings,
             kind,
             identifier(told),

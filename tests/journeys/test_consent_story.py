@@ -15,11 +15,12 @@ import pytest
 from consent import ledger
 from consent.errors import TransitionRefused
 from consent.model import Channel, Kind
-from gateway import consents, db, keyring
+from gateway import db, keyring
 from gateway.audit import verify
 from gateway.audit.checkpoint import vkey
 from gateway.audit.log import Log
-from gateway.consents import found
+from gateway.consents import recording
+from gateway.consents.recording import found
 from gateway.errors import NotFound
 from gateway.identity.identifiers import normalise
 from gateway.model import Identifier
@@ -49,7 +50,7 @@ def citizen() -> Identifier:
 
 def decide(world: World, kind: Kind) -> int:
     return asyncio.run(
-        consents.assist(
+        recording.assist(
             world.settings,
             kind,
             citizen(),
@@ -83,12 +84,12 @@ def test_the_very_next_answer_follows_what_the_citizen_decided(town: World) -> N
 
 
 def test_what_was_decided_is_told_with_whether_its_chain_holds(town: World) -> None:
-    if not any("given" in line for line in consents.told(town.settings, citizen())):
+    if not any("given" in line for line in recording.told(town.settings, citizen())):
         decide(town, Kind.GIVEN)
-    lines = consents.told(town.settings, citizen())
+    lines = recording.told(town.settings, citizen())
     assert lines[-1].endswith("verified.")
     with pytest.raises(NotFound):
-        consents.told(town.settings, normalise(citizen().system, "9990000999"))
+        recording.told(town.settings, normalise(citizen().system, "9990000999"))
 
 
 def test_no_answer_that_starts_after_an_acknowledged_withdrawal_holds_what_was_withdrawn(town: World) -> None:
@@ -137,7 +138,7 @@ def test_a_decision_that_a_crash_kept_out_of_the_log_is_logged_at_the_next_start
     try:
         with db.write(engine) as connection:
             events = ledger.history(connection, _person(town))
-            lost = consents.event(
+            lost = recording.event(
                 Kind.REFUSED,
                 _person(town),
                 vocabulary.load().agreements["dsa-2026-014"],

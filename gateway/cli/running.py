@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`commons serve`, `migrate`, `token` and `keys`: set a gateway up, run it, ask it for a token."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from gateway import db, keyring, migrate
+from gateway.app import create_app
+from gateway.cli.shared import Data, out
+from gateway.identity.client import ask_token
+from gateway.policy import vocabulary as law
+from gateway.settings import Settings, load
+
+keys = typer.Typer(no_args_is_help=True, help="The key files of a gateway.")
+
+
+def _require_set_up(settings: Settings) -> None:
+    """Meet here, as a sentence, what is most often forgotten or mistyped: keys, schema, policies. Inside the
+    server the same would be a stack of calls."""
+    keyring.load(settings.keys)
+    engine = db.connect(settings.url)
+    try:
+        migrate.require_head(engine)
+    finally:
+        engine.dispose()
+    law.load(settings.policies_dir)
+
+
+def serve(
+    data: Data,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+) -> None:
+    """Run one worker of the gateway in the foreground."""
+    settings = load(data)
+    _require_set_up(settings)
+    uvicorn.run(
+        create_app(settings), host=host, port=port, access_log=False, server_header=False, date_header=True,
+        loop="uvloop", http="httptools", ws="none", proxy_headers=False, log_level="warning",
+    )  # fmt: skip
+
+
+def migrate_(data: Data) -> None:
+    """Take the database to the schema this gateway needs."""
+    out.print(f"The schema is at {migrate.upgrade(load(data).url)}.")
+
+
+@keys.command("init")
+def keys_init(data: Data) -> None:
+    """Make a new set of key files. Never overwrites."""
+    keyring.create(load(data).keys)
+    out.print("Made keys. Keep a copy of them apart from the backups of the database.")
+
+
+def token(
+    system_id: Annotated[str, typer.Argument(help="client_id of the system.")],
+    data: Data,
+    key: Annotated[
+        Path | None, typer.Option(help="File with its private JWK. Default: data/clients/ID.jwk")
+    ] = None,
+    user: Annotated[str, typer.Option(help="Id of the person at the agency.")] = "",
+    role: Annotated[str, typer.Option(help="Their role.")] = "",
+) -> None:
+    """Get an access token as a client system would, and print it."""
+    file = key or data / "clients" / f"{system_id}.jwk"
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no key file {file}", param_hint="--key")
+    print(asyncio.run(ask_token(load(data).public_url, system_id, file.read_text(), user=user, role=role)))

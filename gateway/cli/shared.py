@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the groups of commands share: the folder option, the two consoles, the register, reading a file."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from sqlalchemy import Connection
+
+from gateway import db
+from gateway.settings import load
+
+ASKED_FOR = "Asked for when not given; a command line is seen by others on the machine."
+Data = Annotated[Path, typer.Option("--data", envvar="COMMONS_DATA_DIR", help="Folder of the gateway.")]
+out = Console()
+err = Console(stderr=True)
+
+
+@contextlib.contextmanager
+def register(data: Path) -> Iterator[Connection]:
+    """A write transaction on the register of the gateway in `data`."""
+    engine = db.connect(load(data).url)
+    try:
+        with db.write(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def read(file: Path) -> str:
+    """The text of a file the operator named."""
+    try:
+        return file.read_text()
+    except (OSError, UnicodeError):
+        raise typer.BadParameter(f"{file} cannot be read") from None
