@@ -17,11 +17,54 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import ECKey
 
 SYMMETRIC = ("seal", "index", "pairwise")
-"""`seal` wraps data keys (AES-256), `index` keys blind indexes, `pairwise` keys organisation handles (HMAC)."""
+"""`seal` seals identifiers and blinds the log's names (HKDF), `index` keys blind indexes, `pairwise` keys
+organisation handles (HMAC)."""
 
 
 class KeyringError(Exception):
     """A key file is missing, readable by others, or not what it should be. The text says what to do."""
+
+
+class WrapKeys:
+    """The keys that wrap the log's data keys: files `wrap-ID.key`, ID eight hexadecimal digits in the order in
+    which they were made. The newest wraps; older ones only unwrap, until everything is wrapped anew and they are
+    destroyed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self) -> dict[bytes, bytes]:
+        """Id (4 bytes) → key (32 bytes), the newest last. Raises KeyringError when there is none."""
+        paths = self._paths()
+        if not paths:
+            raise KeyringError(f"{self._folder}/wrap-*.key is missing: run `commons keys rotate`")
+        return {_wrap_id(path): _symmetric(path) for path in paths}
+
+    def add(self) -> bytes:
+        """Make a new key, which wraps from now on; gives its id."""
+        newest = max((int.from_bytes(_wrap_id(path)) for path in self._paths()), default=0)
+        id_ = (newest + 1).to_bytes(4)
+        _write(self._folder / f"wrap-{id_.hex()}.key", os.urandom(32).hex().encode())
+        return id_
+
+    def destroy(self, id_: bytes) -> None:
+        """Overwrite and remove a key. Whatever is still wrapped by it, in any backup, can never be opened again."""
+        path = self._folder / f"wrap-{id_.hex()}.key"
+        with path.open("r+b") as file:
+            file.write(bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("wrap-*.key"))
+
+
+def _wrap_id(path: Path) -> bytes:
+    try:
+        return int(path.stem.removeprefix("wrap-"), 16).to_bytes(4)
+    except (ValueError, OverflowError) as error:
+        raise KeyringError(f"{path} must be named wrap- and eight hexadecimal digits") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +72,8 @@ class Keyring:
     """The keys of one gateway, as read at the start.
 
     `log`: 32-byte Ed25519 seed of the log (C2SP signed note); `token`: ES256 keys for access tokens, the first
-    signs, all are published; `seal`, `index`, `pairwise`: 32 random bytes each.
+    signs, all are published; `seal`, `index`, `pairwise`: 32 random bytes each; `wrap`: where the keys lie that
+    wrap the log's data keys, which change while gateways run.
     """
 
     log: Ed25519PrivateKey = field(repr=False)
@@ -37,6 +81,7 @@ class Keyring:
     seal: bytes = field(repr=False)
     index: bytes = field(repr=False)
     pairwise: bytes = field(repr=False)
+    wrap: WrapKeys = field(repr=False)
 
 
 def create(folder: Path) -> None:
@@ -47,6 +92,7 @@ def create(folder: Path) -> None:
         raise KeyringError(f"{folder} already holds {', '.join(present)}; move them away to make new keys")
     for name in ("log", *SYMMETRIC):
         _write(folder / f"{name}.key", os.urandom(32).hex().encode())
+    WrapKeys(folder).add()
     token = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
     _write(folder / "token.jwk", json.dumps(token.as_dict(private=True)).encode())
 
@@ -60,6 +106,7 @@ def load(folder: Path) -> Keyring:
         seal=raw["seal"],
         index=raw["index"],
         pairwise=raw["pairwise"],
+        wrap=WrapKeys(folder),
     )
 
 

@@ -16,6 +16,7 @@ import msgspec
 import orjson
 from msgspec import Struct
 
+from gateway.audit import retention
 from gateway.audit.canonical import canonical
 from gateway.audit.events import GROUPS, NAMES, Entry
 from gateway.audit.merkle import leaf_hash
@@ -47,7 +48,7 @@ _encoder = msgspec.json.Encoder(order="sorted")
 
 class Leaf(Struct, frozen=True):
     """An event ready to be appended. `actor` and `subject` are what will be sealed, each apart: the group about
-    staff, and all others; empty where there are none."""
+    staff, and all others; empty where there are none. `staff_period` and `period` are how long each is kept."""
 
     id: str
     entry: bytes
@@ -56,6 +57,8 @@ class Leaf(Struct, frozen=True):
     subject_key: str
     actor: bytes
     subject: bytes
+    staff_period: str
+    period: str
 
 
 class Opened(Struct, frozen=True):
@@ -115,7 +118,17 @@ def build(entry: Entry, salts: bytes = b"") -> Leaf:
     )
     if len(written) > LARGEST:
         raise ValueError("an entry is larger than the log takes")
-    return Leaf(entry.id, written, leaf_hash(written), entry.org, entry.subject_key, actor, subject)
+    return Leaf(
+        entry.id,
+        written,
+        leaf_hash(written),
+        entry.org,
+        entry.subject_key,
+        actor,
+        subject,
+        retention.period(retention.STAFF, entry.at_ms),
+        retention.period(retention.class_of(entry.type), entry.at_ms),
+    )
 
 
 def unpack(part: bytes) -> dict[str, Opened]:

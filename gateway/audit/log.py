@@ -60,7 +60,7 @@ class Log:
         self._engine = engine
         self._deadline_ms = deadline_ms
         self._signer = Signer(origin, keyring.log)
-        self._seal_key = SealKey(keyring.seal)
+        self._seal_key = SealKey(keyring.seal, keyring.wrap.read)
         self._reader = Reader(engine, origin, self._seal_key)
         self._waiting: deque[_Waiting] = deque()
         self._flying: list[_Waiting] = []

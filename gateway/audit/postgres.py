@@ -30,7 +30,7 @@ def _insert_sql(table: str, types: Sequence[str]) -> str:
 
 _INSERT = {table: _insert_sql(table, [kind for kind, _ in columns]) for table, columns in _INSERTS.items()}
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement must see what was committed before it
-_LOCK = "SELECT size, frontier, checkpoint FROM log.head WHERE id = 1 FOR UPDATE"
+_LOCK = "SELECT size, frontier, checkpoint, erasures FROM log.head WHERE id = 1 FOR UPDATE"
 _LOCK_NOTHING = "SELECT pg_advisory_xact_lock(hashtext('log.head'))"
 _CONSENT = "SELECT person, seq FROM consent_head WHERE person = ANY($1::text[]) FOR SHARE SKIP LOCKED"
 _PEOPLE = "SELECT person FROM consent_head WHERE person = ANY($1::text[])"
@@ -79,11 +79,10 @@ class PostgresStore:
         if found:
             consent = {person.decode(): number(seq) for person, seq in found[0]}
             changing = frozenset(person.decode() for (person,) in found[1]) - consent.keys()
-        head = None
-        if heads:
-            size, frontier, checkpoint = heads[0]
-            head = Head(number(size), frontier, checkpoint.decode())
-        return Begun(head, consent, changing)
+        if not heads:
+            return Begun(None, consent, changing)
+        size, frontier, checkpoint, erasures = heads[0]
+        return Begun(Head(number(size), frontier, checkpoint.decode()), consent, changing, number(erasures))
 
     async def taken(self, ids: Sequence[str], claims: Sequence[tuple[str, bytes]]) -> Taken:
         """See Store."""

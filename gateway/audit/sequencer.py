@@ -98,6 +98,7 @@ class Sequencer:
         self._signer = signer
         self._seal_key = seal_key
         self._held = Held()
+        self._erasures = 0
 
     async def append(self, batch: Sequence[Item], wanted: Wanted = lambda _: True) -> list[Result | None]:
         """Append all that may be appended, in one transaction; one result an item, None for one whose consent is
@@ -121,6 +122,8 @@ class Sequencer:
     async def _append(self, batch: Sequence[Item], wanted: Wanted, *, look: bool) -> list[Result | None]:
         try:
             begun = await self._store.begin(list({item.guard.person: None for item in batch if item.guard}))
+            if begun.erasures != self._erasures:  # a data key we hold may be one that was erased
+                self._held, self._erasures = Held(), begun.erasures
             given_up = frozenset(n for n in range(len(batch)) if not wanted(n))
             taken = await self._taken(batch) if look else Taken({}, {})
             fresh, fates = sort(batch, begun, taken, given_up)
@@ -254,7 +257,8 @@ def sort(
 
 
 def _key_names(leaf: Leaf) -> tuple[KeyName, KeyName]:
-    return (sealing.ACTOR, leaf.organisation), (leaf.subject_key, leaf.organisation)
+    staff = (sealing.ACTOR, leaf.organisation, leaf.staff_period)
+    return staff, (leaf.subject_key, leaf.organisation, leaf.period)
 
 
 def _split(frontier: bytes) -> list[bytes]:

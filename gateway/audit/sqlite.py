@@ -59,8 +59,9 @@ class SqliteStore:
             self._run("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:  # another holds the lock
             await self._apart(self._begin_patiently)
-        found = self._all("SELECT size, frontier, checkpoint FROM head WHERE id = 1")
-        return Begun(Head(*found[0]) if found else None, self._consent(people) if people else {})
+        found = self._all("SELECT size, frontier, checkpoint, erasures FROM head WHERE id = 1")
+        consent = self._consent(people) if people else {}
+        return Begun(Head(*found[0][:3]) if found else None, consent, erasures=found[0][3] if found else 0)
 
     def _begin_patiently(self) -> None:
         self._run(f"PRAGMA busy_timeout={_PATIENCE_MS}")

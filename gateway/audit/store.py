@@ -22,11 +22,13 @@ class Head(NamedTuple):
 class Begun(NamedTuple):
     """What a transaction found under the log's lock. `head` is None when the log has not begun; `consent` maps a
     person to the sequence number of their consent ledger (absent: none was decided yet); `changing` are those
-    whose ledger another transaction is writing at this moment, so that nothing can be said."""
+    whose ledger another transaction is writing at this moment, so that nothing can be said. `erasures` counts how
+    often data keys were deleted or replaced: none that was read before may be used after it moved."""
 
     head: Head | None
     consent: dict[str, int]
     changing: frozenset[str] = frozenset()
+    erasures: int = 0
 
 
 class EntryRow(NamedTuple):

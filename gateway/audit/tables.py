@@ -23,6 +23,13 @@ head = Table(
         "frontier", LargeBinary, nullable=False, comment="Roots of the full subtrees, 32 bytes each, largest first."
     ),
     Column("checkpoint", Text, nullable=False, comment="Signed note over origin, size and root."),
+    Column(
+        "erasures",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="Moves when data keys were deleted or wrapped anew: what is held in memory is then read again.",
+    ),
     comment="Where the log ends; its row is the lock that orders all writers.",
 )
 
@@ -53,9 +60,9 @@ data_key = Table(
     Column("id", String(36), primary_key=True),
     Column("subject", String(64), nullable=False, comment="Opaque person; `actor`, or empty for none."),
     Column("organisation", String(128), nullable=False),
-    Column("retention", String(32), nullable=False, comment="Retention class."),
-    Column("wrapped", LargeBinary, nullable=False, comment="RFC 3394 key wrap under the seal key."),
-    comment="One key per subject, organisation and retention class: deleting it erases what it sealed.",
+    Column("retention", String(32), nullable=False, comment="Retention period: class and year, as access:2026."),
+    Column("wrapped", LargeBinary, nullable=False, comment="Id of the wrapping key (4 bytes), RFC 3394 key wrap."),
+    comment="One key per subject, organisation and retention period: deleting it erases what it sealed.",
 )
 
 tile = Table(

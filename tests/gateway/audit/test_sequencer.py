@@ -58,7 +58,7 @@ async def head_of(store: Store) -> Head:
 
 
 async def replay(store: Store, items: list[Item], batch: int) -> Head:
-    sequencer = Sequencer(store, SIGNER, SealKey(bytes(32)))
+    sequencer = Sequencer(store, SIGNER, SealKey(bytes(32), lambda: {bytes(4): bytes(32)}))
     for at in range(0, len(items), batch):
         await sequencer.append(items[at : at + batch])
     return await head_of(store)
@@ -98,7 +98,9 @@ async def test_the_second_level_of_tiles_is_written_at_65536(database_url: str, 
     store = open_store(database_url)
     entries = [b'{"n":%d}' % n for n in range(65_537)]
     hashes = [merkle.leaf_hash(written) for written in entries]
-    items = [Item(Leaf(f"{n:036d}", entries[n], hashes[n], "", "", b"", b""), 0) for n in range(len(entries))]
+    items = [
+        Item(Leaf(f"{n:036d}", entries[n], hashes[n], "", "", b"", b"", "", ""), 0) for n in range(len(entries))
+    ]
     for start, end in ((0, 65_535), (65_535, 65_536), (65_536, 65_537)):
         head = await replay(store, items[start:end], 10_000)
         assert head.checkpoint == SIGNER.sign(end, merkle.tree_hash(hashes[:end]))
@@ -127,7 +129,9 @@ def expected_tiles(hashes: list[bytes]) -> dict[tuple[int, int], tuple[bytes, by
 async def test_a_log_begins_once(database_url: str, open_store: OpenStore, make_entry: MakeEntry) -> None:
     for n in range(2):
         started = item(make_entry(n, type="log.started", groups={}))
-        await Sequencer(open_store(database_url), SIGNER, SealKey(bytes(32))).begin_log(started.leaf, 0)
+        await Sequencer(
+            open_store(database_url), SIGNER, SealKey(bytes(32), lambda: {bytes(4): bytes(32)})
+        ).begin_log(started.leaf, 0)
     assert (await head_of(open_store(database_url))).size == 1
 
 
