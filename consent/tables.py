@@ -7,7 +7,18 @@ standing can be rebuilt from the events at any time.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 
@@ -58,3 +69,24 @@ consent_standing = Table(
 )
 
 Index("consent_event_recipient", consent_event.c.organisation, consent_event.c.purpose, consent_event.c.person)
+
+consent_notice = Table(
+    "consent_notice",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7, by which the recipient answers."),
+    Column("person", String(64), nullable=False, index=True, comment="Opaque id of the data subject."),
+    Column("event", String(36), nullable=False, comment="Id of the event that stops the sharing."),
+    Column("seq", BigInteger, nullable=False, comment="The person's sequence number from which it holds."),
+    Column("organisation", String(128), nullable=False, index=True, comment="The recipient that is told."),
+    Column("agreement", String(128), nullable=False),
+    Column("received", Boolean, nullable=False, comment="Whether it got data under what was stopped."),
+    Column("at", BigInteger, nullable=False, comment="When the notice was made; seconds since 1970, UTC."),
+    Column("answer_by", BigInteger, nullable=False, comment="From when on an acknowledgement is late."),
+    Column("erase_by", BigInteger, nullable=False, comment="When what it got must be erased; 0: it got none."),
+    Column("acknowledged_at", BigInteger),
+    Column("erased_at", BigInteger),
+    Column("chased_at", BigInteger, comment="When it was last told again."),
+    Column("chased", Integer, nullable=False, comment="How often it was told again."),
+    UniqueConstraint("event", "organisation"),
+    comment="Who was told that a sharing must stop, and what they answered.",
+)

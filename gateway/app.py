@@ -26,18 +26,21 @@ from gateway import db, keyring, migrate
 from gateway.audit.log import Log
 from gateway.consents.recording import log_missing
 from gateway.identity.agencies import Agencies
+from gateway.identity.citizens import Citizens, nonce_key
+from gateway.identity.id_tokens import IdTokens, Nonces
 from gateway.identity.jwks import RemoteKeys, is_loopback
 from gateway.identity.oauth import TokenServer
 from gateway.identity.people import People
 from gateway.identity.sealing import person_keys
 from gateway.identity.tokens import TokenVerifier
 from gateway.items import Itemiser
+from gateway.keyring import Keyring
 from gateway.pipeline import Commons
 from gateway.policy import vocabulary as law
 from gateway.policy.embedded import EmbeddedJudge
 from gateway.policy.memo import Memo
 from gateway.settings import Settings
-from gateway.web import agencies, catalogue, log, oauth, openapi, problems
+from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
 from gateway.web.record_queries import ASK, PREVIEW, RecordQueries
 from gateway.web.wire import Limits
 
@@ -122,6 +125,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         keys.token, audience=url, trusted=settings.trusted_issuers, remote=remote, skew_s=settings.clock_skew_s
     )
     known = Agencies(engine, changes, verifier, own_issuer=url)
+    citizens = _citizens(settings, keys, engine, remote)
     commons = Commons(people, ledger, judge, vocabulary, registry, access_log, Itemiser(keys.pairwise, vocabulary))
     limits = Limits(
         purposes=frozenset(vocabulary.purposes),
@@ -132,6 +136,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         synthetic_only=settings.synthetic_only,
     )
     app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
+    app.include_router(sessions.router(access_log, citizens, settings.citizen_providers))
     app.include_router(agencies.router(access_log, known, vocabulary))
     app.include_router(catalogue.router(known, vocabulary, registry))
     app.include_router(problems.router())
@@ -146,6 +151,18 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         max_body=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
     )
+
+
+def _citizens(settings: Settings, keys: Keyring, engine: Engine, remote: RemoteKeys) -> Citizens:
+    nonces = Nonces(nonce_key(keys))
+    tokens = IdTokens(
+        settings.citizen_providers,
+        remote,
+        nonces,
+        skew_s=settings.clock_skew_s,
+        synthetic_only=settings.synthetic_only,
+    )
+    return Citizens(engine, person_keys(keys), tokens, nonces)
 
 
 def _ready(app: Gateway, engine: Engine, access_log: Log) -> None:

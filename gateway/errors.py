@@ -7,8 +7,9 @@
     │   ├── UnknownPurpose, UnknownCategory, UnknownSource, ReasonNotPlain
     │   ├── MethodNotAllowed 405, BodyTooLarge 413, LengthRequired 411, UnsupportedMediaType 415
     │   └── Invalid 422          it can be read, but a field is wrong
-    ├── Unauthenticated 401      TokenMissing, TokenInvalid, TokenExpired
-    ├── Refused 403              DeniedByPolicy, NoConsent, NoAgreement, SystemDisabled
+    ├── Unauthenticated 401      TokenMissing, TokenInvalid, TokenExpired, SessionInvalid, CitizenTokenInvalid
+    ├── Refused 403              DeniedByPolicy, NoConsent, NoAgreement, SystemDisabled, IdentityTooWeak,
+    │                            CitizenNotLinked
     ├── NotFound 404
     ├── IdempotencyMismatch 409
     ├── CompletenessNotMet 422
@@ -171,6 +172,20 @@ class TokenExpired(Unauthenticated):
     title = "The access token has expired: ask /oauth2/token for a new one"
 
 
+class SessionInvalid(Unauthenticated):
+    """No citizen's session has this token, or it has ended."""
+
+    code = "session-invalid"
+    title = "You are not signed in, or you have been signed out: sign in again"
+
+
+class CitizenTokenInvalid(Unauthenticated):
+    """The ID token (OpenID Connect Core §3.1.3.7) fails a check; `detail` says which, and what was expected."""
+
+    code = "id-token-invalid"
+    title = "The ID token is not valid here"
+
+
 class Refused(CommonsError):
     """The whole request is refused; the refusal itself is in the log."""
 
@@ -199,6 +214,22 @@ class SystemDisabled(Refused):
 
     code = "system-disabled"
     title = "This organisation or system is not active in the commons"
+
+
+class IdentityTooWeak(Refused):
+    """The provider is not sure enough of who signed in."""
+
+    code = "identity-too-weak"
+    title = "Prove your identity with the provider before you sign in here"
+    layer: ClassVar[Layer] = "client"
+
+
+class CitizenNotLinked(Refused):
+    """The identity is proven, and no record of the commons belongs to it."""
+
+    code = "citizen-not-linked"
+    title = "The commons holds nothing under your identifier, so there is nothing to decide or to see"
+    layer: ClassVar[Layer] = "client"
 
 
 class NotFound(CommonsError):

@@ -13,7 +13,9 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
 import uuid_utils
 from msgspec import Struct, structs
 
@@ -25,20 +27,35 @@ from consent.live import LiveLedger
 from consent.model import Standing
 from gateway import evidence
 from gateway.audit.log import Claim, Claimed, Committed, Guard, Log, Moved
-from gateway.completeness import Part, compared, table
+from gateway.completeness import Part, compared, refusal_rows, table
 from gateway.errors import (
     CompletenessNotMet,
     ConsentStoreUnavailable,
     IdempotencyMismatch,
+    NoAgreement,
+    NoConsent,
+    Refused,
+    SystemDisabled,
 )
 from gateway.evidence import Asked
 from gateway.identity.people import People
 from gateway.items import Itemiser
-from gateway.model import Caller, Decision, Pair, Person, Query
+from gateway.model import (
+    Answer,
+    Caller,
+    Completeness,
+    Decision,
+    Pair,
+    Person,
+    Preview,
+    Previewed,
+    Query,
+    Row,
+    Verdict,
+)
 from gateway.policy.facts import facts
 from gateway.policy.judge import Judge
 from gateway.policy.vocabulary import Vocabulary
-from gateway.replies import Reply, encoded, extensions, preview, receipt, refused, shown
 
 STAGES = ("identify", "resolve", "standing", "decide", "witness", "gather", "minimise", "seal")
 RESEALS = 5
@@ -80,6 +97,15 @@ class Stopwatch:
         self.last = now
 
 
+class Reply(Struct, frozen=True):
+    """What may now be sent: the exact bytes whose digest the log holds, and where it holds them."""
+
+    body: bytes
+    decision: str
+    receipt: str
+    committed: Committed
+
+
 async def answer(commons: Commons, caller: Caller, query: Query, request: Request, watch: Stopwatch) -> Reply:
     """Answer one query. Raises a CommonsError; whatever it raises, nothing of a record has left."""
     person = await resolve(commons, caller, query)
@@ -92,7 +118,7 @@ async def answer(commons: Commons, caller: Caller, query: Query, request: Reques
     asked, witnessed = await witness(commons, asked, decision, standing, request)
     watch.lap("witness")
     if query.preview:
-        return preview(asked, decision, witnessed)
+        return preview(commons, asked, decision, witnessed)
     envelopes = await gather(commons, asked, decision)
     watch.lap("gather")
     parts = minimise(commons, asked, standing, decision, envelopes)
@@ -163,7 +189,7 @@ async def witness(
     if not isinstance(committed, Committed):
         raise AssertionError("an entry without guard or claim is committed or raises")
     if decision.refuses and not asked.query.preview:
-        raise refused(asked, decision, asked.id, commons.vocabulary)
+        raise _refused(commons, asked, decision, asked.id)
     return asked, committed
 
 
@@ -231,12 +257,13 @@ async def seal(
     for _ in range(RESEALS):
         id = _new_id()
         # The answer names the decision it follows. One that differs in what is silent alone must not show.
-        named = asked.id if decision is first or shown(decision) == shown(first) else id
+        named = asked.id if decision is first or _shown(decision) == _shown(first) else id
         completeness = table(parts, commons.vocabulary.critical, commons.vocabulary.remedies)
         failed = asked.query.fail_on_shortfall and completeness.required == "not-met"
         if failed:
             parts = [structs.replace(part, items=()) for part in parts]
-        body = encoded(asked, decision, parts, completeness, named, receipt(id, witnessed))
+        receipt = _receipt(id, witnessed)
+        body = _body(asked, decision, parts, completeness, named, receipt)
         digest = "sha-256:" + hashlib.sha256(body).hexdigest()
         status = CompletenessNotMet.status if failed else 200
         entry = evidence.seal(
@@ -245,7 +272,7 @@ async def seal(
         outcome = await commons.log.append(entry, guard=Guard(asked.person.id, standing.seq))
         if isinstance(outcome, Committed):
             if failed:
-                raise CompletenessNotMet(extensions=extensions(named, completeness.summary))
+                raise CompletenessNotMet(extensions=_extensions(named, completeness.summary))
             return Reply(body, f"dec_{named}", f"rc_{id}", outcome)
         if not isinstance(outcome, Moved):
             raise AssertionError("an entry with a guard is committed, moved or raises")
@@ -254,9 +281,58 @@ async def seal(
         if decision.refuses:
             refusal_id = _new_id()
             await commons.log.append(evidence.refusal(asked, refusal_id, decision, standing.seq))
-            raise refused(asked, decision, refusal_id, commons.vocabulary)
+            raise _refused(commons, asked, decision, refusal_id)
         parts = minimise(commons, asked, standing, decision, envelopes)
     raise ConsentStoreUnavailable("Consent was changing while the answer was made.")
+
+
+def _body(
+    asked: Asked,
+    decision: Decision,
+    parts: Sequence[Part],
+    completeness: Completeness,
+    named: str,
+    receipt: dict[str, Any],
+) -> bytes:
+    met = completeness.required == "met" and completeness.optional != "not-met"
+    items = tuple(item for part in parts for item in part.items)
+    return msgspec.json.encode(
+        Answer(
+            id=f"rq_{asked.query.id}",
+            decision=f"dec_{named}",
+            status="complete" if met else "partial",
+            subject=_subject(asked.person, bool(items) or _shows(decision)),
+            completeness=completeness,
+            items=items,
+            obligations=decision.obligations,
+            receipt=receipt,
+        )
+    )
+
+
+def preview(commons: Commons, asked: Asked, decision: Decision, witnessed: Committed) -> Reply:
+    """The answer of `:preview`: the decision alone. Silent pairs never show, whatever was decided."""
+    shown = [
+        Previewed(
+            category=pair.category,
+            source=pair.source,
+            allow=verdict.allow,
+            fields=verdict.fields,
+            grounds=verdict.grounds,
+            reason=verdict.reason if verdict.disclosure == "explain" else "",
+        )
+        for pair, verdict in zip(asked.pairs, decision.verdicts, strict=True)
+        if verdict.disclosure != "silent"
+    ]
+    answer = Preview(
+        id=f"rq_{asked.query.id}",
+        decision=f"dec_{asked.id}",
+        subject=_subject(asked.person, _shows(decision)),
+        verdicts=tuple(shown),
+        obligations=decision.obligations,
+        receipt=_receipt(asked.id, witnessed),
+    )
+    return Reply(msgspec.json.encode(answer), f"dec_{asked.id}", f"rc_{asked.id}", witnessed)
 
 
 def _narrowed(before: Decision, now: Decision) -> Decision:
@@ -264,6 +340,52 @@ def _narrowed(before: Decision, now: Decision) -> Decision:
     fetched under it."""
     pairs = zip(before.verdicts, now.verdicts, strict=True)
     return structs.replace(now, verdicts=tuple(old if not old.allow else new for old, new in pairs))
+
+
+def _refused(commons: Commons, asked: Asked, decision: Decision, entry: str) -> Refused:
+    parts = [Part(p, v, None, ()) for p, v in zip(asked.pairs, decision.verdicts, strict=True)]
+    rows = refusal_rows(parts, commons.vocabulary.remedies)
+    extensions = _extensions(entry, rows) | {"receipt": f"/v1/receipts/rc_{entry}"}
+    return _refusal_kind(decision.verdicts)(extensions=extensions)
+
+
+def _refusal_kind(verdicts: Sequence[Verdict]) -> type[Refused]:
+    """What is wrong with the caller or the agreement concerns nobody's data and is told whatever the disclosure."""
+    if any({"active_organisation", "active_system"} & set(verdict.broken) for verdict in verdicts):
+        return SystemDisabled
+    if all(verdict.reason == "no-agreement" for verdict in verdicts):
+        return NoAgreement
+    shown = [verdict for verdict in verdicts if verdict.disclosure == "explain"]
+    if shown and all(verdict.reason.startswith("consent-") for verdict in shown):
+        return NoConsent
+    return Refused
+
+
+def _shown(decision: Decision) -> tuple[object, ...]:
+    """All of a decision that whoever asked may see."""
+    told = [verdict for verdict in decision.verdicts if verdict.disclosure != "silent"]
+    return decision.revision, decision.obligations, told
+
+
+def _shows(decision: Decision) -> bool:
+    """Whether the decision itself tells that the person is known: something is allowed that is not silent."""
+    return any(verdict.allow and verdict.disclosure != "silent" for verdict in decision.verdicts)
+
+
+def _extensions(decision: str, rows: Sequence[Row]) -> dict[str, object]:
+    return {"decision": f"dec_{decision}", "summary": msgspec.to_builtins(rows)}
+
+
+def _receipt(id: str, witnessed: Committed) -> dict[str, Any]:
+    return {"id": f"rc_{id}", "href": f"/v1/receipts/rc_{id}", "witness_index": witnessed.index}
+
+
+def _subject(person: Person, told: bool) -> dict[str, str]:
+    """The person's name for whoever asked, once something is told about them. Else there is none: handles compared
+    between questions would tell who is known here, whose identifiers belong together and which birth date fits."""
+    if not told:
+        return {"match": "not-told"}
+    return {"handle": person.handle, "match": "verified" if person.verified else "by-identifier"}
 
 
 def _new_id() -> str:

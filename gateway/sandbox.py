@@ -5,6 +5,7 @@ its test citizens written. Everything a newcomer, a benchmark or a test needs be
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -16,6 +17,7 @@ from sqlalchemy import Connection, Engine, func, select
 from connectors.sandbox.populate import Progress, Summary, populate, read_links
 from connectors.sandbox.populate import summary as town_of
 from connectors.sandbox.population import VERSION
+from connectors.sandbox.sign_in.provider import CLIENT_ID, ISSUER, Provider
 from connectors.sandbox.stories import ConsentAct, Story
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 from consent import ledger
@@ -44,6 +46,7 @@ class TownFault(Exception):  # noqa: N818  # a condition of the folder, told as 
     """The folder holds another town. The text says what to do."""
 
 
+_SIGN_IN = "COMMONS_CITIZEN_PROVIDERS="
 _LOOPBACK = re.compile(r"^(COMMONS_PUBLIC_URL=http://127\.0\.0\.1:)\d+$", re.MULTILINE)
 
 
@@ -53,8 +56,10 @@ def prepare(data_dir: Path, *, port: int, database_url: str = "") -> Settings:
     puts registry, consent and log into PostgreSQL."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = data_dir / "commons.env"
+    provider = _sign_in_line(data_dir)
     if file.exists():
-        file.write_text(_LOOPBACK.sub(rf"\g<1>{port}", file.read_text()))
+        held = _LOOPBACK.sub(rf"\g<1>{port}", file.read_text())
+        file.write_text(held if _SIGN_IN in held else f"{held}{provider}\n")
     else:
         address = f"http://127.0.0.1:{port}"
         lines = [
@@ -63,6 +68,7 @@ def prepare(data_dir: Path, *, port: int, database_url: str = "") -> Settings:
             f"COMMONS_LOG_MONITOR_TOKEN={os.urandom(24).hex()}",
         ]
         lines += [f"COMMONS_DATABASE_URL={database_url}"] if database_url else []
+        lines.append(provider)
         file.touch(mode=0o600)
         file.write_text("\n".join(lines) + "\n")
     settings = load(data_dir)
@@ -70,6 +76,16 @@ def prepare(data_dir: Path, *, port: int, database_url: str = "") -> Settings:
         keyring.create(settings.keys)
     migrate.upgrade(settings.url)
     return settings
+
+
+def provider(data_dir: Path) -> Provider:
+    """The stand-in for the OpenID provider that the gateway in `data_dir` trusts."""
+    return Provider(data_dir / "sign-in")
+
+
+def _sign_in_line(data_dir: Path) -> str:
+    at = {"jwks": str(provider(data_dir).jwks_file.resolve()), "audience": CLIENT_ID, "level": "P5"}
+    return f"{_SIGN_IN}'{json.dumps({ISSUER: at})}'"
 
 
 def settle(settings: Settings, *, people: int, seed: int, progress: Progress | None = None) -> Summary:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, HttpUrl
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -19,6 +19,18 @@ def _base_url(url: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class CitizenProvider(BaseModel):
+    """One OpenID provider that citizens sign in with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jwks: str = Field(min_length=1, description="Address or file of its JWK Set.")
+    audience: str = Field(min_length=1, description="The client id it knows this gateway by.")
+    level: str = Field(default="P2", pattern="^P[0-9]$", description="The least identity proof (`vot`) we take.")
+    claim: str = Field(default="nhs_number", description="The claim that holds the citizen's identifier.")
+    system: str = Field(default="https://fhir.nhs.uk/Id/nhs-number", description="The identifier's system.")
 
 
 class Settings(BaseSettings):
@@ -67,6 +79,12 @@ class Settings(BaseSettings):
     trusted_issuers: dict[str, str] = Field(
         default_factory=dict,
         description="External OAuth issuers we accept access tokens of: issuer URL → JWKS URL or file path.",
+    )
+    citizen_providers: dict[str, CitizenProvider] = Field(
+        default_factory=dict,
+        description="OpenID providers that citizens sign in with: issuer URL → object of `jwks` (address or file), "
+        "`audience` (our client id), `level` (least identity proof in `vot`; One Login `P2`, NHS login `P9`), "
+        "`claim` and `system` (which claim holds an identifier, of which system). Empty: nobody can sign in.",
     )
     synthetic_only: bool = Field(
         default=True,

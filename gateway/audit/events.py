@@ -27,6 +27,8 @@ TYPES: tuple[EventType, ...] = (
     EventType("access.previewed", "A decision was asked for without data."),
     EventType("access.disclosed", "An answer with these fields is about to be released."),
     EventType("connector.alarm", "A source answered with something that must not be believed; it was dropped."),
+    EventType("session.started", "A citizen signed in."),
+    EventType("session.ended", "A citizen signed out."),
     EventType("consent.given", "A citizen agreed to a sharing."),
     EventType("consent.refused", "A citizen was asked to agree and said no."),
     EventType("consent.withdrawn", "A citizen took a consent back."),

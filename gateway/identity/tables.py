@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry's tables: who may ask, and which identifiers belong to which person.
+"""The registry's tables: who may ask, which identifiers belong to which person, and who has signed in.
 
-No row holds a usable credential: systems have public keys only, and an assertion's `jti` is kept as a digest.
+No row holds a usable credential: systems have public keys only, an assertion's `jti` and a citizen's session token
+are kept as digests.
 No row holds a readable identifier of a citizen: values are sealed (AES-256-GCM), found by a keyed digest.
 On PostgreSQL every change is announced on the channel that `gateway.db.PostgresChanges` listens to.
 """
@@ -114,6 +115,22 @@ person_verifier = Table(
     Column("person", ForeignKey("person.id"), primary_key=True),
     Column("name", String(20), primary_key=True),  # birth_date or family_name
     Column("digest", LargeBinary(32), primary_key=True),  # HMAC-SHA-256, keyed by person: equal names differ
+    sqlite_with_rowid=False,
+)
+
+citizen_session = Table(
+    "citizen_session",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),  # SHA-256 of the session token
+    Column("id", String(36), nullable=False, unique=True),  # UUIDv7, what the log calls it
+    Column("person", ForeignKey("person.id"), nullable=False, index=True),
+    Column("issuer", String(500), nullable=False),  # of the ID token
+    Column("level", String(2), nullable=False),  # of identity proof: P0 … P9
+    Column("nonce", LargeBinary(32), nullable=False, unique=True),  # digest: an ID token serves once
+    Column("created_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False, index=True),
+    Column("ended", Boolean, nullable=False),  # by the citizen
     sqlite_with_rowid=False,
 )
 

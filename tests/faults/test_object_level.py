@@ -36,6 +36,8 @@ PUBLIC = {
     ("GET", "/.well-known/oauth-authorization-server"),
     ("GET", "/.well-known/jwks.json"),
     ("POST", "/oauth2/token"),
+    ("POST", "/v1/sign-ins"),
+    ("POST", "/v1/sessions"),
     ("GET", "/log/checkpoint"),
     ("GET", "/log/tile/{path:path}"),
     ("GET", "/problems/{code}"),
@@ -101,7 +103,7 @@ async def test_every_route_needs_a_token_or_is_public_by_name(world: World) -> N
                 sent = {"x-request-id": str(uuid.uuid4()), "content-type": "application/json"} | headers
                 got = await call(worker.app, method, filled, sent, b"{}")
                 assert got.status == 401, (method, path, got.status)
-                assert got.json["code"] in ("token-missing", "token-invalid")
+                assert got.json["code"] in ("token-missing", "token-invalid", "session-invalid")
                 assert got.header("www-authenticate").startswith("Bearer")
 
 
