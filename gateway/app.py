@@ -104,7 +104,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     stack.push_async_callback(changes.close)
 
     vocabulary = law.load(settings.policies_dir)
-    judge = Memo(EmbeddedJudge(vocabulary.folder))
+    judge = Memo(EmbeddedJudge.unsafe_unsigned(vocabulary.folder))
     fields = {code: vocabulary.fields(code) for code in vocabulary.categories}
     packed = Path(str(importlib.resources.files("connectors")))
     manifests = settings.manifests_dir or packed / "manifests"

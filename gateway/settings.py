@@ -8,7 +8,7 @@ that says what to do. There are no development secrets here: keys are files made
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -66,7 +66,35 @@ class Settings(BaseSettings):
         description="Bearer token that monitors need for entry bundles. Empty: bundles are not served.",
     )
     policies_dir: Path | None = Field(
-        default=None, description="Folder of rules and data. Empty: those packed in the distribution."
+        default=None,
+        description="Folder of rules and data that `commons policy build` packs. Empty: those in the distribution. "
+        "A server never reads it: it serves the bundle that was activated.",
+    )
+    policy_keys_dir: Path | None = Field(
+        default=None,
+        description="Folder of the public keys (`KEYID.pem`) of the stewards whose bundles are loaded. Empty: "
+        "`data_dir/policy/keys`. No private key may lie there.",
+    )
+    policy_archive_dir: Path | None = Field(
+        default=None,
+        description="Folder in which every activated bundle is kept, and the one in force for OPA. Empty: "
+        "`data_dir/policy/bundles`.",
+    )
+    judge: Literal["embedded", "opa"] = Field(
+        default="embedded",
+        description="Who judges: the engine in the process, or an OPA server that loads the same signed bundle.",
+    )
+    opa_url: str = Field(
+        default="http://127.0.0.1:8181",
+        pattern=r"^(unix:///|https?://)[^?#]+$",
+        description="Address of that OPA server: `unix:///run/opa.sock`, or HTTP on loopback.",
+    )
+    opa_timeout_ms: int = Field(
+        default=250,
+        ge=5,
+        le=5000,
+        description="Milliseconds OPA may take for one decision, connecting included; then the query is answered "
+        "503 and nothing is disclosed.",
     )
     manifests_dir: Path | None = Field(
         default=None, description="Folder of connector manifests. Empty: those packed in the distribution."
@@ -131,6 +159,16 @@ class Settings(BaseSettings):
     def secrets(self) -> Path:
         """Folder of connector secrets."""
         return self.secrets_dir or self.data_dir / "secrets"
+
+    @property
+    def policy_keys(self) -> Path:
+        """Folder of the stewards' public keys."""
+        return self.policy_keys_dir or self.data_dir / "policy" / "keys"
+
+    @property
+    def policy_archive(self) -> Path:
+        """Folder of the activated bundles."""
+        return self.policy_archive_dir or self.data_dir / "policy" / "bundles"
 
     @property
     def url(self) -> str:

@@ -16,7 +16,7 @@ from consent.errors import ConsentError
 from gateway import demo, keyring, migrate
 from gateway import sandbox as town
 from gateway.audit.log import LogRefused
-from gateway.cli import audit, consent, registering, running, sandbox
+from gateway.cli import audit, consent, policy, registering, running, sandbox
 from gateway.cli.shared import err
 from gateway.errors import CommonsError
 from gateway.identity import registry
@@ -40,6 +40,7 @@ for name, group in {
     "system": registering.system,
     "consent": consent.group,
     "audit": audit.group,
+    "policy": policy.group,
     "sandbox": sandbox.people,
 }.items():
     app.add_typer(group, name=name)

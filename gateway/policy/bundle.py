@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -31,11 +30,13 @@ _PACKAGE = re.compile(r"^package (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """`modules`: path within the folder → Rego text, tests left out; `data`: the base documents as JSON text."""
+    """`modules`: path within the folder → Rego text, tests left out; `data`: the base documents as JSON text;
+    `sources`: path → the manifest and the YAML files that `data` was compiled from."""
 
     revision: str
     modules: Mapping[str, str]
     data: str
+    sources: Mapping[str, bytes]
 
 
 def manifest(known: Mapping[str, Rule]) -> dict[str, Any]:
@@ -61,7 +62,19 @@ def build(vocabulary: Vocabulary) -> Bundle:
     if (folder / MANIFEST).read_bytes() != rendered(manifest(vocabulary.rules)):
         raise PolicyFolderError(f"{MANIFEST} does not list the rules that are there: run `make docs`")
     data = msgspec.json.encode(documents(vocabulary), order="sorted").decode()
-    return Bundle(_revision(folder, modules, data), modules, data)
+    sources = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("data/**/*.yaml")}
+    return assembled(modules, data, sources | {MANIFEST: (folder / MANIFEST).read_bytes()})
+
+
+def assembled(modules: Mapping[str, str], data: str, sources: Mapping[str, bytes]) -> Bundle:
+    """The bundle of these parts. Its revision is the SHA-256 (hexadecimal) over every rule, data file and the
+    compiled data, each with its path and length."""
+    parts = {name: text.encode() for name, text in modules.items()} | dict(sources) | {"data.json": data.encode()}
+    digest = hashlib.sha256()
+    for name in sorted(parts):
+        digest.update(f"{name}\n{len(parts[name])}\n".encode())
+        digest.update(parts[name])
+    return Bundle(digest.hexdigest(), modules, data, sources)
 
 
 def documents(vocabulary: Vocabulary) -> dict[str, Any]:
@@ -79,15 +92,3 @@ def rendered(value: object) -> bytes:
 def _package_of(name: str) -> str:
     kind, _, file = name.removesuffix(".rego").partition("/")
     return "commons.access" if kind == "access" else f"commons.{kind}.{file}"
-
-
-def _revision(folder: Path, modules: Mapping[str, str], data: str) -> str:
-    """SHA-256 (hexadecimal) over every rule, data file and the compiled data, each with its path and length."""
-    parts = {name: text.encode() for name, text in modules.items()}
-    parts |= {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.glob("data/**/*.yaml")}
-    parts |= {MANIFEST: (folder / MANIFEST).read_bytes(), "data.json": data.encode()}
-    digest = hashlib.sha256()
-    for name in sorted(parts):
-        digest.update(f"{name}\n{len(parts[name])}\n".encode())
-        digest.update(parts[name])
-    return digest.hexdigest()

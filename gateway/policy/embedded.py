@@ -25,16 +25,29 @@ from gateway.policy.vocabulary import load
 
 
 class EmbeddedJudge:
-    """Judges by the rules of one folder. Make it in the thread of the event loop that will ask it.
+    """Judges by one bundle. Make it in the thread of the event loop that will ask it.
 
-    Raises PolicyFolderError when the folder cannot be used or a canary is allowed: then nothing must be served.
+    Raises PolicyFolderError when the engine cannot read the rules. Whether they may be served is not asked here:
+    see `canaries.prove` and `gateway.policy.activation`.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._engine: regorus.Engine | None = _engine(bundle)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> EmbeddedJudge:
+        """The judge of a bundle whose origin the caller has checked."""
+        return cls(bundle)
+
+    @classmethod
+    def unsafe_unsigned(cls, folder: Path | None = None) -> EmbeddedJudge:
+        """The judge of a folder of rules that nobody has signed: for tests and for authors, never for a server.
+        Raises PolicyFolderError when the folder cannot be used or a canary is allowed."""
         vocabulary = load(folder)
-        self._bundle = build(vocabulary)
-        self._engine: regorus.Engine | None = _engine(self._bundle)
-        canaries.prove(self.decide, vocabulary)
+        judge = cls(build(vocabulary))
+        canaries.prove(judge.decide, vocabulary)
+        return judge
 
     @property
     def revision(self) -> str:

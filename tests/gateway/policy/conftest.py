@@ -29,7 +29,7 @@ def vocabulary() -> Vocabulary:
 @pytest.fixture(scope="session")
 def judge() -> EmbeddedJudge:
     """The judge over the repository's policies."""
-    return EmbeddedJudge(POLICIES)
+    return EmbeddedJudge.unsafe_unsigned(POLICIES)
 
 
 @pytest.fixture

@@ -240,7 +240,7 @@ class Failing:
 
 
 def with_engine(what: object) -> EmbeddedJudge:
-    judge = EmbeddedJudge()
+    judge = EmbeddedJudge.unsafe_unsigned()
     judge._engine = cast(Any, Failing(what))
     return judge
 
@@ -290,14 +290,14 @@ def test_a_limit_that_always_holds_is_not_served(folder: Path, name: str) -> Non
     head = path.read_text().partition(f"package commons.limits.{name}\n")
     path.write_text(head[0] + head[1] + "\nholds contains pair.n if some pair in input.pairs\n")
     with pytest.raises(CanaryAllowedError):
-        EmbeddedJudge(folder)
+        EmbeddedJudge.unsafe_unsigned(folder)
 
 
 def test_a_decision_that_allows_everything_is_not_served(folder: Path) -> None:
     path = folder / "access" / "decision.rego"
     path.write_text(path.read_text().replace("\tpair.n in unbroken\n", ""))
     with pytest.raises(CanaryAllowedError):
-        EmbeddedJudge(folder)
+        EmbeddedJudge.unsafe_unsigned(folder)
 
 
 def test_a_ground_that_always_applies_is_not_served(folder: Path, regenerate: Callable[[], None]) -> None:
@@ -305,14 +305,14 @@ def test_a_ground_that_always_applies_is_not_served(folder: Path, regenerate: Ca
     head = path.read_text().partition("package commons.grounds.consent\n")
     path.write_text(head[0] + head[1] + "\napplies contains pair.n if some pair in input.pairs\n")
     with pytest.raises(CanaryAllowedError):
-        EmbeddedJudge(folder)
+        EmbeddedJudge.unsafe_unsigned(folder)
 
 
 def test_rules_that_cannot_be_read_are_not_served(folder: Path) -> None:
     path = folder / "access" / "decision.rego"
     path.write_text(path.read_text() + "\nbroken := {\n")
     with pytest.raises(PolicyFolderError):
-        EmbeddedJudge(folder)
+        EmbeddedJudge.unsafe_unsigned(folder)
 
 
 def test_a_judge_that_does_not_answer_the_canaries_is_not_served(vocabulary: Vocabulary) -> None:
