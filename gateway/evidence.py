@@ -2,8 +2,9 @@
 """What the log is told of a query: one entry before anything is fetched, one before anything is released. Pure.
 
 Clear members say which organisation, service, purpose and policy; all that is personal goes into the five
-groups (`actor, subject, request, basis, result`), which the log commits to with salts and seals. Groups are typed
-values of strings, integers and booleans, so that their canonical JSON (RFC 8785) is unambiguous.
+groups (`actor, subject, request, basis, result, facts`), which the log commits to with salts and seals. Groups are
+typed values of strings, integers and booleans, so that their canonical JSON (RFC 8785) is unambiguous. The facts
+are those the judge was given, so that a decision can be replayed, and re-judged under other rules.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from gateway.model import (
     User,
     Verdict,
 )
+from gateway.policy.facts import Facts
 
 _NOBODY = User("")
 
@@ -119,6 +121,7 @@ class ResultAnew(Result, frozen=True):
     between. In this group, so that the entry's clear members do not tell."""
 
     basis: Basis
+    facts: Facts
 
 
 class Alarm(Struct, frozen=True):
@@ -129,18 +132,20 @@ class Alarm(Struct, frozen=True):
     reason: str
 
 
-def witness(asked: Asked, decision: Decision, seq: int) -> Entry:
-    """Stage 5: who asks what of whom, and what was decided, before any fetch; for yes and no alike."""
+def witness(asked: Asked, given: Facts, decision: Decision, seq: int) -> Entry:
+    """Stage 5: who asks what of whom, and what was decided from which facts, before any fetch; for yes and no
+    alike."""
     if asked.query.preview:
         kind = "access.previewed"
     else:
         kind = "access.refused" if decision.refuses else "access.intended"
-    return _entry(asked, kind, asked.id, decision, _basis(asked, decision, seq))
+    return _entry(asked, kind, asked.id, decision, {"basis": _basis(asked, decision, seq), "facts": given})
 
 
-def refusal(asked: Asked, id: str, decision: Decision, seq: int) -> Entry:
+def refusal(asked: Asked, id: str, given: Facts, decision: Decision, seq: int) -> Entry:
     """A query that was permitted at stage 5 and refused at stage 8, because the citizen said stop between."""
-    return _entry(asked, "access.refused", id, decision, _basis(asked, decision, seq))
+    groups: dict[str, Struct] = {"basis": _basis(asked, decision, seq), "facts": given}
+    return _entry(asked, "access.refused", id, decision, groups)
 
 
 def seal(
@@ -152,12 +157,11 @@ def seal(
     completeness: Completeness,
     status: int,
     digest: str,
-    *,
-    anew: bool,
+    anew: Facts | None = None,
 ) -> Entry:
     """Stage 8: the names of the fields released (never values), each source's state, the body's digest. What was
     asked, and under what law, stands in the witness entry that `result.decision` names; the law stands in the
-    result too only if the query was decided `anew`, since consent had moved."""
+    result too only if the query was decided from facts `anew`, since consent had moved."""
     released = tuple(
         [
             Released(
@@ -171,16 +175,18 @@ def seal(
         ]
     )
     states = tuple([f"{row.category} {row.source} {row.state}" for row in completeness.summary])
-    if anew:
-        result: Result = ResultAnew(asked.id, status, digest, released, states, _basis(asked, decision, seq))
+    if anew is not None:
+        basis = _basis(asked, decision, seq)
+        result: Result = ResultAnew(asked.id, status, digest, released, states, basis, anew)
     else:
         result = Result(asked.id, status, digest, released, states)
-    return _entry(asked, "access.disclosed", id, decision, None, result)
+    return _entry(asked, "access.disclosed", id, decision, {"result": result})
 
 
 def alarm(asked: Asked, id: str, decision: Decision, source: str, reason: str) -> Entry:
     """A source answered with something that must not be believed, such as another citizen's record."""
-    return _entry(asked, "connector.alarm", id, decision, None, Alarm(asked.id, source, reason), service=source)
+    said = Alarm(asked.id, source, reason)
+    return _entry(asked, "connector.alarm", id, decision, {"result": said}, service=source)
 
 
 def _entry(
@@ -188,24 +194,21 @@ def _entry(
     kind: str,
     id: str,
     decision: Decision,
-    basis: Basis | None,
-    result: Result | Alarm | None = None,
+    said: dict[str, Struct],
     service: str = "",
 ) -> Entry:
+    """One entry: who asks, about whom, and what is `said`; what was asked, where that is not a result."""
     caller, query = asked.caller, asked.query
     user = query.user or _NOBODY
     groups: dict[str, Struct] = {
         "actor": Actor(caller.system, caller.token_id, user.id, user.role, user.assured),
         "subject": Subject(asked.person.handle),
     }
-    if result is not None:
-        groups["result"] = result
-    else:
+    if "result" not in said:
         groups["request"] = Asking(
             query.id, asked.request_id, query.reason, query.case_reference, query.on_behalf_of, query.categories
         )
-    if basis is not None:
-        groups["basis"] = basis
+    groups |= said
     return Entry(
         id=id,
         type=kind,

@@ -13,9 +13,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import msgspec
 import uuid_utils
 from msgspec import Struct, structs
 
@@ -27,35 +25,20 @@ from consent.live import LiveLedger
 from consent.model import Standing
 from gateway import evidence
 from gateway.audit.log import Claim, Claimed, Committed, Guard, Log, Moved
-from gateway.completeness import Part, compared, refusal_rows, table
+from gateway.completeness import Part, compared, table
 from gateway.errors import (
     CompletenessNotMet,
     ConsentStoreUnavailable,
     IdempotencyMismatch,
-    NoAgreement,
-    NoConsent,
-    Refused,
-    SystemDisabled,
 )
 from gateway.evidence import Asked
 from gateway.identity.people import People
 from gateway.items import Itemiser
-from gateway.model import (
-    Answer,
-    Caller,
-    Completeness,
-    Decision,
-    Pair,
-    Person,
-    Preview,
-    Previewed,
-    Query,
-    Row,
-    Verdict,
-)
-from gateway.policy.facts import facts
+from gateway.model import Caller, Decision, Pair, Person, Query
+from gateway.policy.facts import Facts, facts
 from gateway.policy.judge import Judge
 from gateway.policy.vocabulary import Vocabulary
+from gateway.replies import Reply, encoded, extensions, preview, receipt, refused, shown
 
 STAGES = ("identify", "resolve", "standing", "decide", "witness", "gather", "minimise", "seal")
 RESEALS = 5
@@ -97,15 +80,6 @@ class Stopwatch:
         self.last = now
 
 
-class Reply(Struct, frozen=True):
-    """What may now be sent: the exact bytes whose digest the log holds, and where it holds them."""
-
-    body: bytes
-    decision: str
-    receipt: str
-    committed: Committed
-
-
 async def answer(commons: Commons, caller: Caller, query: Query, request: Request, watch: Stopwatch) -> Reply:
     """Answer one query. Raises a CommonsError; whatever it raises, nothing of a record has left."""
     person = await resolve(commons, caller, query)
@@ -113,12 +87,12 @@ async def answer(commons: Commons, caller: Caller, query: Query, request: Reques
     asked = ask(commons, caller, query, request, person)
     standing = await stand(commons, asked)
     watch.lap("standing")
-    decision = await decide(commons, asked, standing)
+    given, decision = await decide(commons, asked, standing)
     watch.lap("decide")
-    asked, witnessed = await witness(commons, asked, decision, standing, request)
+    asked, witnessed = await witness(commons, asked, given, decision, standing, request)
     watch.lap("witness")
     if query.preview:
-        return preview(commons, asked, decision, witnessed)
+        return preview(asked, decision, witnessed)
     envelopes = await gather(commons, asked, decision)
     watch.lap("gather")
     parts = minimise(commons, asked, standing, decision, envelopes)
@@ -159,8 +133,9 @@ async def stand(commons: Commons, asked: Asked, at_least: int = 0) -> Standing:
         raise ConsentStoreUnavailable from error
 
 
-async def decide(commons: Commons, asked: Asked, standing: Standing) -> Decision:
-    """Stage 4. One call for all pairs; raises PolicyUnavailable, never guesses."""
+async def decide(commons: Commons, asked: Asked, standing: Standing) -> tuple[Facts, Decision]:
+    """Stage 4. One call for all pairs: what was judged, and the verdicts. Raises PolicyUnavailable; never
+    guesses."""
     given = facts(
         caller=asked.caller,
         person=asked.person,
@@ -169,27 +144,27 @@ async def decide(commons: Commons, asked: Asked, standing: Standing) -> Decision
         standing=standing,
         now=int(time.time()),
     )
-    return await commons.judge.judge(given)
+    return given, await commons.judge.judge(given)
 
 
 async def witness(
-    commons: Commons, asked: Asked, decision: Decision, standing: Standing, request: Request
+    commons: Commons, asked: Asked, given: Facts, decision: Decision, standing: Standing, request: Request
 ) -> tuple[Asked, Committed]:
     """Stage 5. The entry is durable when this returns; a whole refusal leaves here."""
     claim = None
     if not asked.query.preview:
         claim = Claim(asked.caller.system, request.claim_key, request.digest, asked.query.id)
-    committed = await commons.log.append(evidence.witness(asked, decision, standing.seq), claim=claim)
+    committed = await commons.log.append(evidence.witness(asked, given, decision, standing.seq), claim=claim)
     if isinstance(committed, Claimed):
         if not committed.same_request:
             raise IdempotencyMismatch
         # A repeat is the same query asked again: the same query id, but freshly decided and logged.
         asked = structs.replace(asked, query=structs.replace(asked.query, id=committed.query_id))
-        committed = await commons.log.append(evidence.witness(asked, decision, standing.seq))
+        committed = await commons.log.append(evidence.witness(asked, given, decision, standing.seq))
     if not isinstance(committed, Committed):
         raise AssertionError("an entry without guard or claim is committed or raises")
     if decision.refuses and not asked.query.preview:
-        raise _refused(commons, asked, decision, asked.id)
+        raise refused(asked, decision, asked.id, commons.vocabulary)
     return asked, committed
 
 
@@ -253,86 +228,35 @@ async def seal(
     """Stage 8. Release under the consent as it stands at this instant: the entry is written only while the
     person's sequence number is the one the decision was made at; if it moved, decide again and drop what is no
     longer allowed."""
-    first = decision
+    first, anew = decision, None
     for _ in range(RESEALS):
         id = _new_id()
         # The answer names the decision it follows. One that differs in what is silent alone must not show.
-        named = asked.id if decision is first or _shown(decision) == _shown(first) else id
+        named = asked.id if decision is first or shown(decision) == shown(first) else id
         completeness = table(parts, commons.vocabulary.critical, commons.vocabulary.remedies)
         failed = asked.query.fail_on_shortfall and completeness.required == "not-met"
         if failed:
             parts = [structs.replace(part, items=()) for part in parts]
-        receipt = _receipt(id, witnessed)
-        body = _body(asked, decision, parts, completeness, named, receipt)
+        body = encoded(asked, decision, parts, completeness, named, receipt(id, witnessed))
         digest = "sha-256:" + hashlib.sha256(body).hexdigest()
         status = CompletenessNotMet.status if failed else 200
-        entry = evidence.seal(
-            asked, id, decision, standing.seq, parts, completeness, status, digest, anew=decision is not first
-        )
+        entry = evidence.seal(asked, id, decision, standing.seq, parts, completeness, status, digest, anew)
         outcome = await commons.log.append(entry, guard=Guard(asked.person.id, standing.seq))
         if isinstance(outcome, Committed):
             if failed:
-                raise CompletenessNotMet(extensions=_extensions(named, completeness.summary))
+                raise CompletenessNotMet(extensions=extensions(named, completeness.summary))
             return Reply(body, f"dec_{named}", f"rc_{id}", outcome)
         if not isinstance(outcome, Moved):
             raise AssertionError("an entry with a guard is committed, moved or raises")
         standing = await stand(commons, asked, outcome.seq)
-        decision = _narrowed(decision, await decide(commons, asked, standing))
+        anew, now = await decide(commons, asked, standing)
+        decision = _narrowed(decision, now)
         if decision.refuses:
             refusal_id = _new_id()
-            await commons.log.append(evidence.refusal(asked, refusal_id, decision, standing.seq))
-            raise _refused(commons, asked, decision, refusal_id)
+            await commons.log.append(evidence.refusal(asked, refusal_id, anew, decision, standing.seq))
+            raise refused(asked, decision, refusal_id, commons.vocabulary)
         parts = minimise(commons, asked, standing, decision, envelopes)
     raise ConsentStoreUnavailable("Consent was changing while the answer was made.")
-
-
-def _body(
-    asked: Asked,
-    decision: Decision,
-    parts: Sequence[Part],
-    completeness: Completeness,
-    named: str,
-    receipt: dict[str, Any],
-) -> bytes:
-    met = completeness.required == "met" and completeness.optional != "not-met"
-    items = tuple(item for part in parts for item in part.items)
-    return msgspec.json.encode(
-        Answer(
-            id=f"rq_{asked.query.id}",
-            decision=f"dec_{named}",
-            status="complete" if met else "partial",
-            subject=_subject(asked.person, bool(items) or _shows(decision)),
-            completeness=completeness,
-            items=items,
-            obligations=decision.obligations,
-            receipt=receipt,
-        )
-    )
-
-
-def preview(commons: Commons, asked: Asked, decision: Decision, witnessed: Committed) -> Reply:
-    """The answer of `:preview`: the decision alone. Silent pairs never show, whatever was decided."""
-    shown = [
-        Previewed(
-            category=pair.category,
-            source=pair.source,
-            allow=verdict.allow,
-            fields=verdict.fields,
-            grounds=verdict.grounds,
-            reason=verdict.reason if verdict.disclosure == "explain" else "",
-        )
-        for pair, verdict in zip(asked.pairs, decision.verdicts, strict=True)
-        if verdict.disclosure != "silent"
-    ]
-    answer = Preview(
-        id=f"rq_{asked.query.id}",
-        decision=f"dec_{asked.id}",
-        subject=_subject(asked.person, _shows(decision)),
-        verdicts=tuple(shown),
-        obligations=decision.obligations,
-        receipt=_receipt(asked.id, witnessed),
-    )
-    return Reply(msgspec.json.encode(answer), f"dec_{asked.id}", f"rc_{asked.id}", witnessed)
 
 
 def _narrowed(before: Decision, now: Decision) -> Decision:
@@ -340,52 +264,6 @@ def _narrowed(before: Decision, now: Decision) -> Decision:
     fetched under it."""
     pairs = zip(before.verdicts, now.verdicts, strict=True)
     return structs.replace(now, verdicts=tuple(old if not old.allow else new for old, new in pairs))
-
-
-def _refused(commons: Commons, asked: Asked, decision: Decision, entry: str) -> Refused:
-    parts = [Part(p, v, None, ()) for p, v in zip(asked.pairs, decision.verdicts, strict=True)]
-    rows = refusal_rows(parts, commons.vocabulary.remedies)
-    extensions = _extensions(entry, rows) | {"receipt": f"/v1/receipts/rc_{entry}"}
-    return _refusal_kind(decision.verdicts)(extensions=extensions)
-
-
-def _refusal_kind(verdicts: Sequence[Verdict]) -> type[Refused]:
-    """What is wrong with the caller or the agreement concerns nobody's data and is told whatever the disclosure."""
-    if any({"active_organisation", "active_system"} & set(verdict.broken) for verdict in verdicts):
-        return SystemDisabled
-    if all(verdict.reason == "no-agreement" for verdict in verdicts):
-        return NoAgreement
-    shown = [verdict for verdict in verdicts if verdict.disclosure == "explain"]
-    if shown and all(verdict.reason.startswith("consent-") for verdict in shown):
-        return NoConsent
-    return Refused
-
-
-def _shown(decision: Decision) -> tuple[object, ...]:
-    """All of a decision that whoever asked may see."""
-    told = [verdict for verdict in decision.verdicts if verdict.disclosure != "silent"]
-    return decision.revision, decision.obligations, told
-
-
-def _shows(decision: Decision) -> bool:
-    """Whether the decision itself tells that the person is known: something is allowed that is not silent."""
-    return any(verdict.allow and verdict.disclosure != "silent" for verdict in decision.verdicts)
-
-
-def _extensions(decision: str, rows: Sequence[Row]) -> dict[str, object]:
-    return {"decision": f"dec_{decision}", "summary": msgspec.to_builtins(rows)}
-
-
-def _receipt(id: str, witnessed: Committed) -> dict[str, Any]:
-    return {"id": f"rc_{id}", "href": f"/v1/receipts/rc_{id}", "witness_index": witnessed.index}
-
-
-def _subject(person: Person, told: bool) -> dict[str, str]:
-    """The person's name for whoever asked, once something is told about them. Else there is none: handles compared
-    between questions would tell who is known here, whose identifiers belong together and which birth date fits."""
-    if not told:
-        return {"match": "not-told"}
-    return {"handle": person.handle, "match": "verified" if person.verified else "by-identifier"}
 
 
 def _new_id() -> str:

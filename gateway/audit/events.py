@@ -34,7 +34,7 @@ TYPES: tuple[EventType, ...] = (
     EventType("consent.withdrawn", "A citizen took a consent back."),
 )
 
-GROUPS = ("actor", "subject", "request", "basis", "result")
+GROUPS = ("actor", "subject", "request", "basis", "result", "facts")
 """The groups an entry commits to, each with a salt of its own, so that one can be shown without the others."""
 
 Verdict = Literal["permit", "deny", "break_glass", ""]

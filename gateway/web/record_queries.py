@@ -28,7 +28,8 @@ from gateway.errors import (
     UnsupportedMediaType,
 )
 from gateway.identity.agencies import Agencies
-from gateway.pipeline import Commons, Reply, Request, Stopwatch, answer
+from gateway.pipeline import Commons, Request, Stopwatch, answer
+from gateway.replies import Reply
 from gateway.web import problems
 from gateway.web.wire import Limits, parse
 

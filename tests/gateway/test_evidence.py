@@ -28,6 +28,7 @@ from gateway.model import (
     User,
     Verdict,
 )
+from gateway.policy.facts import Facts, PairFacts, PersonFacts, checked
 
 CHARITY = "uk/charity/9999901/crm"
 PERSONAL = ("9990000018", "Marlowe", "1941-03-14", "u-17", "case-5", "Planning", "sub_7", "p-7", "token-7", "Walk")
@@ -78,17 +79,24 @@ def parts(given: Decision, *, released: bool = True) -> list[Part]:
     return [Part(asked().pairs[0], given.verdicts[0], envelope, (item,) if released else ())]
 
 
+FACTS = Facts(
+    now=1_700_000_000, person=PersonFacts(known=True), pairs=(PairFacts(0, CHARITY, "support.plan", ("title",)),)
+)
+
+
 def sealed(given: Decision, *, anew: bool, released: bool = True) -> Entry:
     made = parts(given, released=released)
-    return evidence.seal(asked(), "s-7", given, 3, made, table(made, frozenset(), {}), 200, "sha-256:ab", anew=anew)
+    return evidence.seal(
+        asked(), "s-7", given, 3, made, table(made, frozenset(), {}), 200, "sha-256:ab", FACTS if anew else None
+    )
 
 
 def entries() -> dict[str, Entry]:
     return {
-        "witness": evidence.witness(asked(), decision(), 3),
-        "refusal at once": evidence.witness(asked(), decision(allow=False), 3),
-        "dry run": evidence.witness(asked(preview=True), decision(), 3),
-        "refusal at the seal": evidence.refusal(asked(), "x-7", decision(allow=False), 4),
+        "witness": evidence.witness(asked(), FACTS, decision(), 3),
+        "refusal at once": evidence.witness(asked(), FACTS, decision(allow=False), 3),
+        "dry run": evidence.witness(asked(preview=True), FACTS, decision(), 3),
+        "refusal at the seal": evidence.refusal(asked(), "x-7", FACTS, decision(allow=False), 4),
         "seal": sealed(decision(), anew=False),
         "seal of what was decided anew": sealed(decision(), anew=True),
         "alarm": evidence.alarm(asked(), "a-7", decision(), CHARITY, "identity-mismatch"),
@@ -132,7 +140,7 @@ def test_each_kind_of_entry_has_its_type() -> None:
 
 
 def test_a_witness_tells_who_asked_what_why_and_how_it_was_judged() -> None:
-    groups = opened(evidence.witness(asked(), decision(allow=False), 3))
+    groups = opened(evidence.witness(asked(), FACTS, decision(allow=False), 3))
     assert groups["actor"] == {
         "system": "xzz01-discharge", "token": "token-7", "user": "u-17", "role": "discharge-coordinator",
     }  # fmt: skip
@@ -143,9 +151,14 @@ def test_a_witness_tells_who_asked_what_why_and_how_it_was_judged() -> None:
     assert (verdict["allow"], verdict["reason"], verdict["broken"]) == (False, "consent-withdrawn", ["consent"])
 
 
+def test_a_witness_holds_the_facts_as_the_judge_was_given_them() -> None:
+    groups = leaf.unpack(leaf.build(evidence.witness(asked(), FACTS, decision(), 3)).subject)
+    assert checked(groups["facts"].content) == FACTS
+
+
 def test_what_a_token_says_of_the_user_is_told_from_what_only_the_system_says() -> None:
-    said = evidence.witness(asked(user=User("u-17", "r")), decision(), 3)
-    assured = evidence.witness(asked(user=User("u-17", "r", assured=True)), decision(), 3)
+    said = evidence.witness(asked(user=User("u-17", "r")), FACTS, decision(), 3)
+    assured = evidence.witness(asked(user=User("u-17", "r", assured=True)), FACTS, decision(), 3)
     assert "assured" not in opened(said)["actor"]
     assert opened(assured)["actor"]["assured"] is True
 
@@ -167,10 +180,11 @@ def test_a_seal_of_what_was_decided_anew_holds_the_law_and_looks_like_any_other_
     basis = opened(anew)["result"]["basis"]
     assert basis["verdicts"][0]["reason"] == "consent-withdrawn"
     assert opened(anew)["result"]["released"] == []
+    assert opened(anew)["result"]["facts"]["now"] == FACTS.now
 
 
 def test_what_is_silent_and_withheld_is_explained_to_the_auditor_and_permits_in_the_clear() -> None:
     silent = decision(allow=False, disclosure="silent")
-    entry = evidence.witness(asked(), silent, 3)
+    entry = evidence.witness(asked(), FACTS, silent, 3)
     assert (entry.type, entry.decision) == ("access.intended", "permit")
     assert opened(entry)["basis"]["verdicts"][0]["reason"] == "consent-withdrawn"
