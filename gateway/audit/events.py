@@ -32,6 +32,11 @@ TYPES: tuple[EventType, ...] = (
     EventType("consent.given", "A citizen agreed to a sharing."),
     EventType("consent.refused", "A citizen was asked to agree and said no."),
     EventType("consent.withdrawn", "A citizen took a consent back."),
+    EventType("payload.erased", "What these entries committed to was deleted; the entries and their proofs stay."),
+    EventType("hold.set", "What was sealed about a person must not be erased for the time being."),
+    EventType("hold.lifted", "What was sealed about a person may be erased again."),
+    EventType("key.rotated", "The key that wraps the data keys was changed, and the one before it destroyed."),
+    EventType("key.restored", "The data keys were put back from their own backup, those erased since left out."),
 )
 
 GROUPS = ("actor", "subject", "request", "basis", "result", "facts")

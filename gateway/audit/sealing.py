@@ -71,9 +71,10 @@ class SealKey:
         self._index = HKDF(SHA256(), 32, None, b"commons log data_key v1").derive(blind)
         self._wraps = wraps
         self._random = random
-        self._read()
+        self.look()
 
-    def _read(self) -> None:
+    def look(self) -> None:
+        """Read the wrapping keys again."""
         self._keys = self._wraps()
         self._read_at = time.monotonic()
 
@@ -94,7 +95,7 @@ class SealKey:
     def wrap(self, raw: bytes) -> bytes:
         """A data key (32 bytes) under the newest wrapping key."""
         if time.monotonic() - self._read_at > LOOK_S:
-            self._read()
+            self.look()
         newest = next(reversed(self._keys))
         return newest + aes_key_wrap(self._keys[newest], raw)
 
@@ -106,7 +107,7 @@ class SealKey:
         """The bytes (32) of a stored data key. Raises as `unwrap`."""
         key = wrapped[:KEY_ID]
         if key not in self._keys:
-            self._read()
+            self.look()
         if key not in self._keys:
             raise WrapKeyGone
         return aes_key_unwrap(self._keys[key], wrapped[KEY_ID:])

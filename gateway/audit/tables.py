@@ -86,4 +86,26 @@ claim = Table(
     comment="Which Idempotency-Key was used for which query; written with the witness entry.",
 )
 
+legal_hold = Table(
+    "legal_hold",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7 of the entry that set it."),
+    Column("subject", String(64), nullable=False, comment="Keyed digest of the person."),
+    Column("organisation", String(128), nullable=False, comment="Whose accesses; empty for everybody's."),
+    Column("lifted", BigInteger, nullable=False, server_default="0", comment="Seconds; 0 while it holds."),
+    comment="What must not be erased, because a court or an inquiry may ask for it.",
+)
+
+erasure = Table(
+    "erasure",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7 of the entry that tells of it."),
+    Column("subject", String(64), nullable=False, comment="Keyed digest of the person; emptied when done."),
+    Column("organisation", String(128), nullable=False, comment="Whose accesses; empty for everybody's."),
+    Column("told", Text, nullable=False, comment="The group of the entry, as JSON: reason, authority, officers."),
+    Column("done", BigInteger, nullable=False, server_default="0", comment="Seconds; 0 while it is to be done."),
+    comment="Erasures decided: written before the entry, so that a crash leaves none half done.",
+)
+
+Index("legal_hold_subject", legal_hold.c.subject)
 Index("data_key_subject", data_key.c.subject, data_key.c.organisation, data_key.c.retention, unique=True)

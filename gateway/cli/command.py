@@ -16,8 +16,17 @@ from consent.errors import ConsentError
 from gateway import demo, keyring, migrate
 from gateway import sandbox as town
 from gateway.audit.log import LogRefused
-from gateway.cli import audit, consent, policy, registering, running, sandbox
+from gateway.cli import (  # a line each, so that groups can be added side by side
+    audit,
+    consent,
+    erasing,
+    policy,
+    registering,
+    running,
+    sandbox,
+)
 from gateway.cli.shared import err
+from gateway.erasing import ErasureFault
 from gateway.errors import CommonsError
 from gateway.identity import registry
 from gateway.identity.identifiers import IdentifierError
@@ -41,13 +50,14 @@ for name, group in {
     "consent": consent.group,
     "audit": audit.group,
     "policy": policy.group,
+    "erasure": erasing.group,
     "sandbox": sandbox.people,
 }.items():
     app.add_typer(group, name=name)
 
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
-    LogRefused, town.TownFault, demo.DemoFault, LaunchError,
+    LogRefused, ErasureFault, town.TownFault, demo.DemoFault, LaunchError,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 

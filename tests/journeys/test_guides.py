@@ -155,8 +155,9 @@ def run_here(commands: Sequence[str], cwd: Path, folder: Path, port: int) -> str
 
 
 def installed(folder: Path) -> dict[str, str]:
-    """The environment of an operator."""
-    return {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COMMONS_DATA_DIR": str(folder)}
+    """The environment of an operator; the code is the one under test, wherever the command was installed from."""
+    kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return kept | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COMMONS_DATA_DIR": str(folder)}
 
 
 @contextlib.contextmanager

@@ -23,6 +23,49 @@ def upgrade() -> None:
                 comment="Moves when data keys were deleted or wrapped anew: what is held in memory is then read again.",
             )
         )
+    op.create_table(
+        "legal_hold",
+        sa.Column("id", sa.String(length=36), nullable=False, comment="UUIDv7 of the entry that set it."),
+        sa.Column("subject", sa.String(length=64), nullable=False, comment="Keyed digest of the person."),
+        sa.Column(
+            "organisation",
+            sa.String(length=128),
+            nullable=False,
+            comment="Whose accesses; empty for everybody's.",
+        ),
+        sa.Column(
+            "lifted", sa.BigInteger(), server_default="0", nullable=False, comment="Seconds; 0 while it holds."
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        schema="log",
+        comment="What must not be erased, because a court or an inquiry may ask for it.",
+    )
+    op.create_index("legal_hold_subject", "legal_hold", ["subject"], schema="log")
+    op.create_table(
+        "erasure",
+        sa.Column("id", sa.String(length=36), nullable=False, comment="UUIDv7 of the entry that tells of it."),
+        sa.Column(
+            "subject", sa.String(length=64), nullable=False, comment="Keyed digest of the person; emptied when done."
+        ),
+        sa.Column(
+            "organisation",
+            sa.String(length=128),
+            nullable=False,
+            comment="Whose accesses; empty for everybody's.",
+        ),
+        sa.Column(
+            "told",
+            sa.Text(),
+            nullable=False,
+            comment="The group of the entry, as JSON: reason, authority, officers.",
+        ),
+        sa.Column(
+            "done", sa.BigInteger(), server_default="0", nullable=False, comment="Seconds; 0 while it is to be done."
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        schema="log",
+        comment="Erasures decided: written before the entry, so that a crash leaves none half done.",
+    )
     if op.get_bind().dialect.name == "postgresql":
         for column, comment in (
             ("retention", "Retention period: class and year, as access:2026."),
