@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the ledger. `consent_event` is the truth; the other two follow from it.
+"""The tables of the ledger, of requests, and of who may decide for whom.
 
-Nothing here is ever updated or deleted by hand: an event is inserted once, the head moves with it, and a
-standing can be rebuilt from the events at any time.
+Of the ledger `consent_event` is the truth; the two beside it follow from it. Nothing of it is ever updated or
+deleted by hand: an event is inserted once, the head moves with it, and a standing can be rebuilt from the events
+at any time.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -89,4 +91,65 @@ consent_notice = Table(
     Column("chased", Integer, nullable=False, comment="How often it was told again."),
     UniqueConstraint("event", "organisation"),
     comment="Who was told that a sharing must stop, and what they answered.",
+)
+
+consent_request = Table(
+    "consent_request",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7."),
+    Column("person", String(64), nullable=False, comment="Opaque id; may be a stranger's, whom nobody is."),
+    Column("organisation", String(128), nullable=False, comment="Who asks, and would receive."),
+    Column("system", String(100), nullable=False, comment="The client system that asks and is told."),
+    Column("service", String(80), nullable=False, comment="The asker's own name of the service it asks for."),
+    Column("key", LargeBinary(32), nullable=False, comment="SHA-256 of the X-Request-ID: a retry finds itself."),
+    Column("digest", LargeBinary(32), nullable=False, comment="SHA-256 of the body that came with it."),
+    Column("state", String(10), nullable=False, comment="requested, deferred, answered or cancelled; as stored."),
+    Column("muted", Boolean, nullable=False, comment="Never shown to the person; the asker cannot tell."),
+    Column("content", LargeBinary, nullable=False, comment="JSON: what is asked, why, and what was answered."),
+    Column("made_at", BigInteger, nullable=False, comment="Seconds since 1970, UTC."),
+    Column("expires_at", BigInteger, nullable=False, comment="Open while now < expires_at."),
+    Column("changed_at", BigInteger, nullable=False),
+    UniqueConstraint("system", "key"),
+    comment="What agencies have asked citizens to agree to.",
+)
+
+Index("consent_request_inbox", consent_request.c.person, consent_request.c.organisation, consent_request.c.service)
+Index("consent_request_rate", consent_request.c.organisation, consent_request.c.made_at)
+Index(
+    "consent_request_open",
+    consent_request.c.person,
+    consent_request.c.organisation,
+    consent_request.c.service,
+    unique=True,
+    sqlite_where=text("state IN ('requested', 'deferred')"),
+    postgresql_where=text("state IN ('requested', 'deferred')"),
+)
+
+consent_authority = Table(
+    "consent_authority",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7."),
+    Column("person", String(64), nullable=False, index=True, comment="Opaque id of whom it is about."),
+    Column("holder", String(64), nullable=False, index=True, comment="Opaque id of who may decide."),
+    Column("content", LargeBinary, nullable=False, comment="JSON: basis, scope, evidence, times, state."),
+    Column("changed_at", BigInteger, nullable=False, comment="Seconds since 1970, UTC."),
+    comment="Who may decide for whom, on what ground and within which bounds.",
+)
+
+consent_assessment = Table(
+    "consent_assessment",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7."),
+    Column("person", String(64), nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False, comment="JSON: kind, outcome, scope, by whom, from and until."),
+    comment="Whether somebody was found able to decide: capacity (MCA 2005), Gillick competence.",
+)
+
+consent_concealment = Table(
+    "consent_concealment",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7."),
+    Column("person", String(64), nullable=False, index=True),
+    Column("content", LargeBinary, nullable=False, comment="JSON: from whom, which categories, since, until."),
+    comment="What a proxy must not see: no row, no count, no notice.",
 )

@@ -25,16 +25,20 @@ from consent.live import live_ledger
 from gateway import db, keyring, migrate
 from gateway.audit.log import Log
 from gateway.consents.recording import log_missing
+from gateway.identity.addresses import is_loopback
 from gateway.identity.agencies import Agencies
 from gateway.identity.citizens import Citizens, nonce_key
 from gateway.identity.id_tokens import IdTokens, Nonces
-from gateway.identity.jwks import RemoteKeys, is_loopback
+from gateway.identity.jwks import RemoteKeys
 from gateway.identity.oauth import TokenServer
 from gateway.identity.people import People
 from gateway.identity.sealing import person_keys
 from gateway.identity.tokens import TokenVerifier
 from gateway.items import Itemiser
 from gateway.keyring import Keyring
+from gateway.notices.courier import Courier
+from gateway.notices.endpoints import secret_keys
+from gateway.notices.post import Post
 from gateway.pipeline import Commons
 from gateway.policy import vocabulary as law
 from gateway.policy.embedded import EmbeddedJudge
@@ -120,7 +124,11 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     people = People(engine, person_keys(keys), changes)
     stack.callback(people.close)
 
-    remote = RemoteKeys(loopback=is_loopback(urlsplit(url).hostname or ""))
+    loopback = is_loopback(urlsplit(url).hostname or "")
+    courier = Courier(engine, secret_keys(keys), Post(loopback=loopback))
+    await courier.start()
+    stack.push_async_callback(courier.close)
+    remote = RemoteKeys(loopback=loopback)
     verifier = TokenVerifier(
         keys.token, audience=url, trusted=settings.trusted_issuers, remote=remote, skew_s=settings.clock_skew_s
     )

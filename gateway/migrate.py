@@ -19,11 +19,13 @@ from sqlalchemy.exc import DBAPIError
 import consent.tables
 import gateway.audit.tables
 import gateway.identity.tables
+import gateway.notices.tables
 from gateway import db
 from gateway.errors import DatabaseUnavailable
 
 METADATA: tuple[MetaData, ...] = (
     gateway.identity.tables.metadata,
+    gateway.notices.tables.metadata,
     consent.tables.metadata,
     gateway.audit.tables.metadata,
 )

@@ -10,16 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from gateway.identity.jwks import (
-    FRESH_S,
-    PAUSE_S,
-    STALE_S,
-    UNKNOWN_KIDS,
-    AddressRefused,
-    KeySetUnreachable,
-    RemoteKeys,
-    check_address,
-)
+from gateway.identity.addresses import AddressRefused, check_address
+from gateway.identity.jwks import FRESH_S, PAUSE_S, STALE_S, UNKNOWN_KIDS, KeySetUnreachable, RemoteKeys
 from gateway.identity.keys import MAX_BYTES
 from tests.gateway.identity.world import Clock, KeySite, public, signing_key
 
