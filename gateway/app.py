@@ -125,9 +125,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     stack.callback(people.close)
 
     loopback = is_loopback(urlsplit(url).hostname or "")
-    courier = Courier(engine, secret_keys(keys), Post(loopback=loopback))
-    await courier.start()
-    stack.push_async_callback(courier.close)
+    await _deliver(engine, keys, stack, loopback=loopback)
     remote = RemoteKeys(loopback=loopback)
     verifier = TokenVerifier(
         keys.token, audience=url, trusted=settings.trusted_issuers, remote=remote, skew_s=settings.clock_skew_s
@@ -159,6 +157,13 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         max_body=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
     )
+
+
+async def _deliver(engine: Engine, keys: Keyring, stack: contextlib.AsyncExitStack, *, loopback: bool) -> None:
+    """Begin to deliver notices to agencies' systems."""
+    courier = Courier(engine, secret_keys(keys), Post(loopback=loopback))
+    await courier.start()
+    stack.push_async_callback(courier.close)
 
 
 def _citizens(settings: Settings, keys: Keyring, engine: Engine, remote: RemoteKeys) -> Citizens:
