@@ -23,27 +23,53 @@ DAY_S = 86400
 Text = Annotated[str, Meta(max_length=256)]
 Names = Annotated[tuple[Text, ...], Meta(max_length=256)]
 ConsentState = Literal["none", "given", "refused", "withdrawn", "expired"]
+AgeBand = Literal["", "under-13", "13-15", "16-17", "adult"]
+Objection = Literal["none", "pending", "upheld", "overridden"]
 Instant = Annotated[int, Meta(ge=0, lt=7_258_118_400)]  # before 2200: nanoseconds still fit 64 bits in the rules
 
 
 class CallerFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Who asks. `role_assured`: a token says so, not only the asking system."""
+    """Who asks. `role_assured`: a token says so, not only the asking system. `training`: what the token says the
+    user is trained in and has not to repeat yet."""
 
     organisation: Text = ""
     organisation_active: bool = False
     system_active: bool = False
     role: Text = ""
     role_assured: bool = False
+    training: Names = ()
 
 
 class PersonFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether the commons knows the person; nothing else about them is judged."""
+    """What of a person's circumstances is judged, and not who they are.
+
+    `age_band` empty: their age is not known. `relationships`: kinds of legitimate relationship that hold now
+    between them and the asking organisation. `opt_outs`: codes, such as `national-data-opt-out`.
+    """
 
     known: bool = False
+    deceased: bool = False
+    age_band: AgeBand = ""
+    relationships: Names = ()
+    opt_outs: Names = ()
+
+
+class OverrideFacts(Struct, frozen=True, forbid_unknown_fields=True):
+    """Break-glass in force for this query: why, for which categories, and while now < `until`. No reason: none."""
+
+    reason: Text = ""
+    until: Instant = 0
+    categories: Names = ()
 
 
 class RequestFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the request states. An empty basis is one that was not claimed."""
+    """What the request states. An empty basis, reason or statute is one that was not claimed.
+
+    `declared_reason`: code of the reason that vital interests and safeguarding ask for. `statute`: the address of
+    the law that is relied on. `recent`: how often this organisation saw this person for this purpose within the
+    agreement's window. `local_minute` (of the day) and `local_weekday` (1 is Monday), Europe/London. The last three
+    are read only where the agreement asks for them, and -1 otherwise.
+    """
 
     agreement: Text = ""
     purpose: Text = ""
@@ -51,10 +77,17 @@ class RequestFacts(Struct, frozen=True, forbid_unknown_fields=True):
     special_category_basis: Text = ""
     consent_mode: Literal["required", "if-present", "not-basis"] = "required"
     on_behalf_of: Text = ""
+    declared_reason: Text = ""
+    statute: Text = ""
+    recent: Annotated[int, Meta(ge=-1, le=2**31)] = -1
+    local_minute: Annotated[int, Meta(ge=-1, le=1439)] = -1
+    local_weekday: Annotated[int, Meta(ge=-1, le=7)] = -1
+    override: OverrideFacts = field(default_factory=OverrideFacts)
 
 
 class ConsentFacts(Struct, frozen=True, forbid_unknown_fields=True, rename={"fields_except": "except"}):
-    """How consent stands for one pair. `fields` empty means all, `except` is taken out of them.
+    """How consent stands for one pair. `fields` empty means all, `except` is taken out of them. `by`: who decided,
+    `self` or the code of an authority, such as `parental-responsibility`.
 
     `until`: in force while now < until; given no farther than the coming midnight (UTC), since no decision
     stands longer than that. So citizens whose consents end on different days share one decision.
@@ -64,16 +97,20 @@ class ConsentFacts(Struct, frozen=True, forbid_unknown_fields=True, rename={"fie
     until: Instant = 0
     fields: Names = ()
     fields_except: Names = ()
+    by: Text = ""
 
 
 class PairFacts(Struct, frozen=True, forbid_unknown_fields=True):
-    """One (source, category); `fields` empty asks for all that the agreement allows."""
+    """One (source, category); `fields` empty asks for all that the agreement allows. `restrictions`: kinds of
+    restriction that bind this viewer here (`court-order`, `sealed-record`, `safeguarding-restriction`)."""
 
     n: Annotated[int, Meta(ge=0, le=100_000)] = 0
     source: Text = ""
     category: Text = ""
     fields: Names = ()
     consent: ConsentFacts = field(default_factory=ConsentFacts)
+    restrictions: Names = ()
+    objection: Objection = "none"
 
 
 class Facts(Struct, frozen=True, forbid_unknown_fields=True):

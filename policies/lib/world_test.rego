@@ -45,11 +45,19 @@ agreements := {"agreement": agreement}
 
 roles := {"nurse": {"direct_care": true}, "clerk": {"direct_care": false}}
 
-undecided := {"state": "none", "until": 0, "fields": [], "except": []}
+undecided := {"state": "none", "until": 0, "fields": [], "except": [], "by": ""}
 
-given := {"state": "given", "until": now + 50, "fields": [], "except": []}
+given := {"state": "given", "until": now + 50, "fields": [], "except": [], "by": "self"}
 
-pair(n, category) := {"n": n, "source": "source", "category": category, "fields": [], "consent": undecided}
+pair(n, category) := {
+	"n": n,
+	"source": "source",
+	"category": category,
+	"fields": [],
+	"consent": undecided,
+	"restrictions": [],
+	"objection": "none",
+}
 
 consented_pair(consent) := object.union(pair(0, "consented"), {"consent": consent})
 
@@ -61,8 +69,9 @@ facts := {
 		"system_active": true,
 		"role": "nurse",
 		"role_assured": false,
+		"training": [],
 	},
-	"person": {"known": true},
+	"person": {"known": true, "deceased": false, "age_band": "adult", "relationships": [], "opt_outs": []},
 	"request": {
 		"agreement": "agreement",
 		"purpose": "direct-care.ward",
@@ -70,6 +79,12 @@ facts := {
 		"special_category_basis": "9(2)(h)",
 		"consent_mode": "if-present",
 		"on_behalf_of": "",
+		"declared_reason": "",
+		"statute": "",
+		"recent": -1,
+		"local_minute": -1,
+		"local_weekday": -1,
+		"override": {"reason": "", "until": 0, "categories": []},
 	},
 	"pairs": [pair(0, "task"), pair(1, "care")],
 }

@@ -14,6 +14,11 @@ from gateway.policy.facts import encode, schema
 from gateway.policy.vocabulary import Vocabulary
 
 Json = dict[str, Any]
+UNJUDGED = {
+    "training", "deceased", "age_band", "relationships", "opt_outs", "declared_reason", "statute", "recent",
+    "local_minute", "local_weekday", "override", "by", "restrictions", "objection",
+}  # fmt: skip
+"""Facts that no rule looks at yet."""
 NOW = 1_795_000_000
 """Within the validity of every agreement; instants are drawn around it and around the agreements' bounds."""
 

@@ -132,10 +132,23 @@ def test_every_default_is_the_one_that_refuses() -> None:
         "system_active": False,
         "role": "",
         "role_assured": False,
+        "training": [],
     }
-    assert empty["person"] == {"known": False}
+    assert empty["person"] == {
+        "known": False,
+        "deceased": False,
+        "age_band": "",
+        "relationships": [],
+        "opt_outs": [],
+    }
     assert empty["request"]["consent_mode"] == "required"
-    assert empty["pairs"][0]["consent"] == {"state": "none", "until": 0, "fields": [], "except": []}
+    assert empty["pairs"][0]["consent"] == {
+        "state": "none",
+        "until": 0,
+        "fields": [],
+        "except": [],
+        "by": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -181,5 +194,6 @@ def test_the_schema_gives_every_member_a_default() -> None:
     assert not [
         member
         for member in without
-        if member not in {"Facts.caller", "Facts.person", "Facts.request", "PairFacts.consent"}
+        if member
+        not in {"Facts.caller", "Facts.person", "Facts.request", "PairFacts.consent", "RequestFacts.override"}
     ]
