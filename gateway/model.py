@@ -65,6 +65,43 @@ class Person(Struct, frozen=True):
         return f"Person(known={self.known})"
 
 
+AgeBand = Literal["", "under-13", "13-15", "16-17", "adult"]
+
+
+class Binding(Struct, frozen=True):
+    """A restriction that binds the viewer now; `categories` empty: all."""
+
+    kind: str
+    categories: tuple[str, ...] = ()
+
+
+class Override(Struct, frozen=True):
+    """Break-glass that is in force for this person, organisation and user. `until`: the first second it is over."""
+
+    id: str
+    reason_code: str
+    until: int
+    categories: tuple[str, ...]
+
+
+class Circumstances(Struct, frozen=True):
+    """What is so of a person, for one viewer at one instant, beside what they decided.
+
+    `relationships`: kinds of legitimate relationship that hold now. `recent`: accesses within the window of the
+    agreement's frequency. `local_minute` (of the day) and `local_weekday` (Monday is 0): Europe/London, -1 where
+    the agreement states no hours.
+    """
+
+    deceased: bool = False
+    age_band: AgeBand = ""
+    relationships: tuple[str, ...] = ()
+    restrictions: tuple[Binding, ...] = ()
+    override: Override | None = None
+    recent: int = 0
+    local_minute: int = -1
+    local_weekday: int = -1
+
+
 # -- what is asked ----------------------------------------------------------------------------------------
 
 

@@ -51,6 +51,15 @@ class PersonKeys:
         aad = _aad(person, system, blind_index, version)
         return self.cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], aad).decode()
 
+    def seal_cell(self, place: str, value: str) -> bytes:
+        """`value` sealed for one cell, named by `place` (table|column|row): in any other it will not open."""
+        nonce = os.urandom(_NONCE)
+        return nonce + self.cipher.encrypt(nonce, value.encode(), f"{place}|{VERSION}".encode())
+
+    def open_cell(self, place: str, sealed: bytes) -> str:
+        """The value of a cell."""
+        return self.cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], f"{place}|{VERSION}".encode()).decode()
+
     def verifier(self, person: str, name: str, value: str) -> bytes:
         """Digest of a birth date or family name, keyed by the person, so that equal names look different."""
         return hmac.digest(self.verify_key, f"{person}\0{name}\0{_plain(name, value)}".encode(), "sha256")

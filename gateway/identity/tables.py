@@ -118,6 +118,71 @@ person_verifier = Table(
     sqlite_with_rowid=False,
 )
 
+person_status = Table(
+    "person_status",
+    metadata,
+    Column("person", ForeignKey("person.id"), primary_key=True),
+    Column("born", LargeBinary, nullable=True),  # sealed month of birth, YYYY-MM; null while it is not known
+    Column("deceased", Boolean, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+person_restriction = Table(
+    "person_restriction",
+    metadata,
+    Column("id", String(36), primary_key=True),  # UUIDv7
+    Column("person", ForeignKey("person.id"), nullable=False, index=True),
+    Column("kind", String(30), nullable=False),  # one of restrictions.KINDS
+    Column("organisation", String(100), nullable=False),  # the viewer it binds; '' = every one
+    Column("categories", Text, nullable=False),  # codes, a space between; '' = all
+    Column("from_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),  # the first second it no longer binds; 0 = until it is lifted
+    Column("reference", LargeBinary, nullable=False),  # sealed: the order or the case it stands in
+    Column("entered_by", String(120), nullable=False),  # opaque id of the officer
+    Column("entered_at", BigInteger, nullable=False),
+    Column("lifted_by", String(120), nullable=False),  # '' while it stands
+    Column("lifted_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+person_relationship = Table(
+    "person_relationship",
+    metadata,
+    Column("id", String(36), primary_key=True),  # UUIDv7
+    Column("person", ForeignKey("person.id"), nullable=False, index=True),
+    Column("organisation", String(100), nullable=False),
+    Column("kind", String(40), nullable=False),  # as registered-patient, referral, open-case
+    Column("from_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),  # the first second it is over; 0 = until it is ended
+    Column("entered_by", String(120), nullable=False),
+    Column("entered_at", BigInteger, nullable=False),
+    Column("ended_by", String(120), nullable=False),  # '' while it lasts
+    Column("ended_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+override = Table(
+    "override",
+    metadata,
+    Column("id", String(36), primary_key=True),  # UUIDv7, also of its log entry
+    # The opaque person, or the stranger that an unknown identifier leads to: so no foreign key.
+    Column("person", String(32), nullable=False, index=True),
+    Column("organisation", String(100), nullable=False),
+    Column("system", String(100), nullable=False),
+    Column("user_digest", LargeBinary(32), nullable=False, index=True),  # HMAC: counts per user, names nobody
+    Column("reason_code", String(40), nullable=False),
+    Column("categories", Text, nullable=False),  # codes, a space between; at least one
+    Column("opened_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),  # the first second it is over
+    Column("review_by", BigInteger, nullable=False),
+    Column("reviewed_at", BigInteger, nullable=False),  # 0 = not yet
+    Column("outcome", String(20), nullable=False),
+    Column("notice_at", BigInteger, nullable=False),  # from when on the citizen is told
+    Column("deferred_by", String(250), nullable=False),  # the two officers, a space between; '' = told at once
+    sqlite_with_rowid=False,
+)
+
 citizen_session = Table(
     "citizen_session",
     metadata,
@@ -134,7 +199,17 @@ citizen_session = Table(
     sqlite_with_rowid=False,
 )
 
-ANNOUNCED = ("organisation", "system", "system_key", "person", "person_identifier", "person_verifier")
+ANNOUNCED = (
+    "organisation",
+    "system",
+    "system_key",
+    "person",
+    "person_identifier",
+    "person_verifier",
+    "person_status",
+    "person_restriction",
+    "person_relationship",
+)
 """Tables whose changes other nodes must hear of (PostgreSQL)."""
 
 ANNOUNCE_FUNCTION = f"""
