@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 _ED25519 = b"\x01"
-_DASH = "\u2014 "  # a signature line begins with an em dash and a space
+DASH = "\u2014 "  # a signature line begins with an em dash and a space
 MOST_SIGNATURES = 100
 
 
@@ -56,22 +56,16 @@ class Signer:
         """The signed note over the tree of `size` entries with this root."""
         body = text(Checkpoint(self.origin, size, root))
         signature = base64.b64encode(self._id + self._key.sign(body.encode())).decode()
-        return f"{body}\n{_DASH}{self.origin} {signature}\n"
+        return f"{body}\n{DASH}{self.origin} {signature}\n"
 
 
 def open_note(note: str, origin: str, public: Ed25519PublicKey) -> Checkpoint:
     """The checkpoint of a note that this log key signed. Lines by unknown keys are passed over; a line by this
     key that does not verify spoils the note. Raises NoteError."""
-    body, gap, tail = note.rpartition("\n\n")
-    if not gap or not tail.endswith("\n") or any(ord(c) < 32 and c != "\n" for c in note):
-        raise NoteError("a signed note is its text, an empty line and signature lines")
-    body += "\n"
+    body, lines = split(note)
     ours, good = key_id(origin, public), False
-    lines = tail.splitlines()
-    if len(lines) > MOST_SIGNATURES:
-        raise NoteError("too many signature lines")
     for line in lines:
-        name, raw = _signature(line)
+        name, raw = signature(line)
         if name == origin and raw[:4] == ours:
             try:
                 public.verify(raw[4:], body.encode())
@@ -84,6 +78,37 @@ def open_note(note: str, origin: str, public: Ed25519PublicKey) -> Checkpoint:
     if found.origin != origin:
         raise NoteError("the checkpoint is of another log")
     return found
+
+
+def split(note: str) -> tuple[str, list[str]]:
+    """The text of a signed note (its last LF included) and its signature lines. Raises NoteError."""
+    body, gap, tail = note.rpartition("\n\n")
+    if not gap or not tail.endswith("\n") or any(ord(c) < 32 and c != "\n" for c in note):
+        raise NoteError("a signed note is its text, an empty line and signature lines")
+    lines = tail[:-1].split("\n")
+    if len(lines) > MOST_SIGNATURES:
+        raise NoteError("too many signature lines")
+    return body + "\n", lines
+
+
+def read_vkey(vkey: str, kind: bytes = _ED25519) -> tuple[str, bytes]:
+    """Name and 32-byte public key of a verifier key whose signature type is `kind`. Raises NoteError."""
+    name, _, rest = vkey.strip().partition("+")
+    id_, _, encoded = rest.partition("+")
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        raw = b""
+    if len(raw) != 33 or raw[:1] != kind or not is_key_name(name):
+        raise NoteError("a verifier key is a name, a key id and the base64 of an Ed25519 key of the right type")
+    if sha256(name.encode() + b"\n" + raw).digest()[:4].hex() != id_:
+        raise NoteError("the id of the verifier key is not that of its key")
+    return name, raw[1:]
+
+
+def is_key_name(name: str) -> bool:
+    """Whether this can be the name of a key: not empty, without spaces and plus signs (C2SP signed-note)."""
+    return bool(name) and "+" not in name and name.isprintable() and not any(c.isspace() for c in name)
 
 
 def parse(body: str) -> Checkpoint:
@@ -101,10 +126,11 @@ def parse(body: str) -> Checkpoint:
     return Checkpoint(origin, int(size), decoded)
 
 
-def _signature(line: str) -> tuple[str, bytes]:
-    name, space, encoded = line.removeprefix(_DASH).partition(" ")
+def signature(line: str) -> tuple[str, bytes]:
+    """Key name and bytes (key id, then the signature) of a signature line without its LF. Raises NoteError."""
+    name, space, encoded = line.removeprefix(DASH).partition(" ")
     try:
-        if not line.startswith(_DASH) or not space:
+        if not line.startswith(DASH) or not space:
             raise ValueError
         raw = base64.b64decode(encoded, validate=True)
     except ValueError:

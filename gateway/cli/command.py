@@ -24,6 +24,7 @@ from gateway.cli import (  # a line each, so that groups can be added side by si
     registering,
     running,
     sandbox,
+    witnessing,
 )
 from gateway.cli.shared import err
 from gateway.erasing import ErasureFault
@@ -32,6 +33,8 @@ from gateway.identity import registry
 from gateway.identity.identifiers import IdentifierError
 from gateway.identity.keys import KeysRefused
 from gateway.policy.documents import PolicyFolderError
+from gateway.witness.folder import WitnessFault
+from gateway.witness.memory import MemoryLost
 
 HELP = """Set up and run a commons gateway, and check its access log.
 
@@ -52,12 +55,13 @@ for name, group in {
     "policy": policy.group,
     "erasure": erasing.group,
     "sandbox": sandbox.people,
+    "witness": witnessing.group,
 }.items():
     app.add_typer(group, name=name)
 
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
-    LogRefused, ErasureFault, town.TownFault, demo.DemoFault, LaunchError,
+    LogRefused, ErasureFault, town.TownFault, demo.DemoFault, LaunchError, WitnessFault, MemoryLost,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 
