@@ -26,6 +26,8 @@ ConsentState = Literal["none", "given", "refused", "withdrawn", "expired"]
 AgeBand = Literal["", "under-13", "13-15", "16-17", "adult"]
 Objection = Literal["none", "pending", "upheld", "overridden"]
 Instant = Annotated[int, Meta(ge=0, lt=7_258_118_400)]  # before 2200: nanoseconds still fit 64 bits in the rules
+Count = Annotated[int, Meta(ge=0, le=2**31)]
+Counted = Annotated[int, Meta(ge=-1, le=2**31)]  # -1: nobody counted
 
 
 class CallerFacts(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +69,7 @@ class RequestFacts(Struct, frozen=True, forbid_unknown_fields=True):
 
     `declared_reason`: code of the reason that vital interests and safeguarding ask for. `statute`: the address of
     the law that is relied on. `recent`: how often this organisation saw this person for this purpose within the
-    agreement's window. `local_minute` (of the day) and `local_weekday` (1 is Monday), Europe/London. The last three
+    agreement's window. `local_minute` (of the day) and `local_weekday` (0 is Monday), Europe/London. The last three
     are read only where the agreement asks for them, and -1 otherwise.
     """
 
@@ -79,9 +81,9 @@ class RequestFacts(Struct, frozen=True, forbid_unknown_fields=True):
     on_behalf_of: Text = ""
     declared_reason: Text = ""
     statute: Text = ""
-    recent: Annotated[int, Meta(ge=-1, le=2**31)] = -1
+    recent: Counted = -1
     local_minute: Annotated[int, Meta(ge=-1, le=1439)] = -1
-    local_weekday: Annotated[int, Meta(ge=-1, le=7)] = -1
+    local_weekday: Annotated[int, Meta(ge=-1, le=6)] = -1
     override: OverrideFacts = field(default_factory=OverrideFacts)
 
 
@@ -91,6 +93,9 @@ class ConsentFacts(Struct, frozen=True, forbid_unknown_fields=True, rename={"fie
 
     `until`: in force while now < until; given no farther than the coming midnight (UTC), since no decision
     stands longer than that. So citizens whose consents end on different days share one decision.
+    `times`: how often it lets the recipient look in its window, 0 for no bound; `recent`: how often they did, -1
+    where nobody counted. `erase_by`: when what was received must be gone, 0 for no bound beside the agreement's.
+    `access_modes`: what the recipient may do with it (`view`, `store`, `query`, `stream`); empty means all.
     """
 
     state: ConsentState = "none"
@@ -98,6 +103,10 @@ class ConsentFacts(Struct, frozen=True, forbid_unknown_fields=True, rename={"fie
     fields: Names = ()
     fields_except: Names = ()
     by: Text = ""
+    times: Count = 0
+    recent: Counted = -1
+    erase_by: Instant = 0
+    access_modes: Names = ()
 
 
 class PairFacts(Struct, frozen=True, forbid_unknown_fields=True):

@@ -45,9 +45,19 @@ agreements := {"agreement": agreement}
 
 roles := {"nurse": {"direct_care": true}, "clerk": {"direct_care": false}}
 
-undecided := {"state": "none", "until": 0, "fields": [], "except": [], "by": ""}
+undecided := {
+	"state": "none",
+	"until": 0,
+	"fields": [],
+	"except": [],
+	"by": "",
+	"times": 0,
+	"recent": -1,
+	"erase_by": 0,
+	"access_modes": [],
+}
 
-given := {"state": "given", "until": now + 50, "fields": [], "except": [], "by": "self"}
+given := object.union(undecided, {"state": "given", "until": now + 50, "by": "self"})
 
 pair(n, category) := {
 	"n": n,

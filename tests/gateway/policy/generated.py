@@ -48,7 +48,18 @@ def words(vocabulary: Vocabulary) -> dict[str, st.SearchStrategy[Any]]:
         "category": st.sampled_from(sorted(vocabulary.categories)) | odd,
         "fields": lists,
         "except": lists,
+        "erase_by": st.just(0) | instants,
+        "recent": st.integers(-1, 4),
+        "times": st.integers(0, 3),
+        "restrictions": _some("court-order", "sealed-record", "safeguarding-restriction", "other"),
+        "relationships": _some("self-claimed", "registered-patient", "referral", "other"),
+        "opt_outs": _some("national-data-opt-out", "other"),
+        "access_modes": _some("view", "store", "query", "stream"),
     }
+
+
+def _some(*codes: str) -> st.SearchStrategy[list[str]]:
+    return st.just([]) | st.lists(st.sampled_from(codes), max_size=2)
 
 
 def _instant(day: Any) -> int:
@@ -62,7 +73,7 @@ def strange(vocabulary: Vocabulary) -> st.SearchStrategy[Json]:
 
 
 def plausible(vocabulary: Vocabulary) -> st.SearchStrategy[Json]:
-    """Lawful questions to several terms of one agreement at once, each with up to three members changed."""
+    """Lawful questions to several terms of one agreement at once, each with up to six members changed."""
     lawful = [
         [json.loads(encode(canaries.lawful(agreement, term, vocabulary))) for term in agreement.terms]
         for agreement in vocabulary.agreements.values()
@@ -70,7 +81,7 @@ def plausible(vocabulary: Vocabulary) -> st.SearchStrategy[Json]:
     known = words(vocabulary)
     definitions = schema()["$defs"]
     room = st.sampled_from(["caller", "person", "request", "pairs"])
-    changes = st.lists(st.tuples(room, st.integers(0, 10_000)), max_size=3)
+    changes = st.lists(st.tuples(room, st.integers(0, 10_000)), max_size=6)
 
     @st.composite
     def build(draw: Callable[..., Any]) -> Json:
@@ -112,7 +123,7 @@ def _drawn(
         return st.fixed_dictionaries(members)
     return {
         "boolean": st.booleans(),
-        "integer": st.integers(how.get("minimum", 0), how.get("maximum", 2**53)),
+        "integer": st.integers(how.get("minimum", 0), how.get("maximum", how.get("exclusiveMaximum", 2**53) - 1)),
         "string": st.text(max_size=8),
     }[how["type"]]
 

@@ -148,6 +148,10 @@ def test_every_default_is_the_one_that_refuses() -> None:
         "fields": [],
         "except": [],
         "by": "",
+        "times": 0,
+        "recent": -1,
+        "erase_by": 0,
+        "access_modes": [],
     }
 
 
