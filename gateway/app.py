@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from connectors import registry as connected
 from consent.live import live_ledger
 from gateway import db, keyring, migrate
+from gateway.attempts import Attempts
 from gateway.audit.log import Log
 from gateway.consents.recording import log_missing
 from gateway.identity.addresses import is_loopback
@@ -156,7 +157,15 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         public_url=url,
         max_body=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
+        attempts=_attempts(app, access_log, stack),
     )
+
+
+def _attempts(app: Gateway, access_log: Log, stack: contextlib.AsyncExitStack) -> Attempts:
+    """What counts those who are turned away; the error handlers find it in the app's state."""
+    app.state.attempts = attempts = Attempts(access_log)
+    stack.push_async_callback(attempts.close)
+    return attempts
 
 
 async def _deliver(engine: Engine, keys: Keyring, stack: contextlib.AsyncExitStack, *, loopback: bool) -> None:
