@@ -21,10 +21,14 @@ from sqlalchemy import Engine
 from starlette.types import Receive, Scope, Send
 
 from connectors import registry as connected
+from connectors.registry import Registry
 from consent.live import live_ledger
 from gateway import db, keyring, migrate
-from gateway.attempts import Attempts
 from gateway.audit.log import Log
+from gateway.consents.chasing import Chaser
+from gateway.consents.deciding import Deciding
+from gateway.consents.propagation import Propagation
+from gateway.consents.receipts import Receipts
 from gateway.consents.recording import log_missing
 from gateway.identity.addresses import is_loopback
 from gateway.identity.agencies import Agencies
@@ -44,8 +48,11 @@ from gateway.pipeline import Commons
 from gateway.policy import vocabulary as law
 from gateway.policy.embedded import EmbeddedJudge
 from gateway.policy.memo import Memo
+from gateway.policy.vocabulary import Vocabulary
 from gateway.settings import Settings
 from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
+from gateway.web.consent import decisions, history, notices, receipts, records
+from gateway.web.consent.parts import Parts
 from gateway.web.record_queries import ASK, PREVIEW, RecordQueries
 from gateway.web.wire import Limits
 
@@ -143,7 +150,8 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         synthetic_only=settings.synthetic_only,
     )
     app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
-    app.include_router(sessions.router(access_log, citizens, settings.citizen_providers))
+    parts = _consent(settings, keys, engine, vocabulary, access_log, registry, citizens, known)
+    await _offer_consent(app, parts, stack)
     app.include_router(agencies.router(access_log, known, vocabulary))
     app.include_router(catalogue.router(known, vocabulary, registry))
     app.include_router(problems.router())
@@ -157,15 +165,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         public_url=url,
         max_body=settings.max_body_bytes,
         max_in_flight=settings.max_in_flight,
-        attempts=_attempts(app, access_log, stack),
     )
-
-
-def _attempts(app: Gateway, access_log: Log, stack: contextlib.AsyncExitStack) -> Attempts:
-    """What counts those who are turned away; the error handlers find it in the app's state."""
-    app.state.attempts = attempts = Attempts(access_log)
-    stack.push_async_callback(attempts.close)
-    return attempts
 
 
 async def _deliver(engine: Engine, keys: Keyring, stack: contextlib.AsyncExitStack, *, loopback: bool) -> None:
@@ -185,6 +185,37 @@ def _citizens(settings: Settings, keys: Keyring, engine: Engine, remote: RemoteK
         synthetic_only=settings.synthetic_only,
     )
     return Citizens(engine, person_keys(keys), tokens, nonces)
+
+
+def _consent(
+    settings: Settings,
+    keys: Keyring,
+    engine: Engine,
+    vocabulary: Vocabulary,
+    access_log: Log,
+    registry: Registry,
+    citizens: Citizens,
+    known: Agencies,
+) -> Parts:
+    def law_now() -> Vocabulary:
+        return vocabulary
+
+    url, key, people = settings.public_url, keys.token[0], person_keys(keys)
+    propagation = Propagation(engine, key, people, law_now, public_url=url)
+    accepts = {id: frozenset(manifest.identifiers.accepts) for id, manifest in registry.sources().items()}
+    deciding = Deciding(engine, access_log, law_now, propagation, accepts)
+    made = Receipts(engine, access_log, key, people, law_now, public_url=url)
+    return Parts(citizens, known, deciding, made, propagation, access_log, settings.citizen_providers)
+
+
+async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExitStack) -> None:
+    """What citizens see and decide, and what recipients answer; and the task that reminds them."""
+    chaser = Chaser(parts.propagation)
+    await chaser.start()
+    stack.push_async_callback(chaser.close)
+    app.include_router(sessions.router(parts.log, parts.citizens, parts.providers))
+    for noun in (records, decisions, history, receipts, notices):
+        app.include_router(noun.router(parts))
 
 
 def _ready(app: Gateway, engine: Engine, access_log: Log) -> None:

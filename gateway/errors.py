@@ -11,7 +11,7 @@
     ├── Refused 403              DeniedByPolicy, NoConsent, NoAgreement, SystemDisabled, IdentityTooWeak,
     │                            CitizenNotLinked
     ├── NotFound 404
-    ├── IdempotencyMismatch 409
+    ├── IdempotencyMismatch 409, NoticeChanged 409, DecisionRefused 409
     ├── CompletenessNotMet 422
     └── Unavailable 503          AuditUnavailable, PolicyUnavailable, ConsentStoreUnavailable,
                                  DatabaseUnavailable, Busy; AllSourcesFailed 502; InternalFault 500
@@ -247,6 +247,24 @@ class IdempotencyMismatch(CommonsError):
     status = 409
     code = "idempotency-mismatch"
     title = "This Idempotency-Key was already used for a different request"
+    layer: ClassVar[Layer] = "client"
+
+
+class NoticeChanged(CommonsError):
+    """Consent is to what was read, and what was read is no longer what would be agreed to."""
+
+    status = 409
+    code = "notice-changed"
+    title = "The words have changed since you read them: read the record again, then decide"
+    layer: ClassVar[Layer] = "client"
+
+
+class DecisionRefused(CommonsError):
+    """The consent ledger did not take the decision; `reason` is its code, `detail` its sentence."""
+
+    status = 409
+    code = "decision-refused"
+    title = "This decision does not follow from how things stand"
     layer: ClassVar[Layer] = "client"
 
 

@@ -22,20 +22,18 @@ class EventType(Struct, frozen=True):
 
 TYPES: tuple[EventType, ...] = (
     EventType("log.started", "A log begins under this origin."),
-    EventType("log.closed", "A year of the log ends; the next one has this origin."),
-    EventType("log.continued", "A year of the log begins, after the one whose final checkpoint this entry holds."),
     EventType("access.intended", "A query was decided and is about to be gathered; nothing has been fetched."),
     EventType("access.refused", "A query was refused as a whole; nothing was released."),
     EventType("access.previewed", "A decision was asked for without data."),
     EventType("access.disclosed", "An answer with these fields is about to be released."),
-    EventType("access.failed", "A query that was to be gathered ended without an answer; nothing was released."),
-    EventType("attempt.refused", "Somebody was turned away without a decision, so many times."),
     EventType("connector.alarm", "A source answered with something that must not be believed; it was dropped."),
     EventType("session.started", "A citizen signed in."),
     EventType("session.ended", "A citizen signed out."),
     EventType("consent.given", "A citizen agreed to a sharing."),
     EventType("consent.refused", "A citizen was asked to agree and said no."),
     EventType("consent.withdrawn", "A citizen took a consent back."),
+    EventType("notice.acknowledged", "A recipient said that it has stopped."),
+    EventType("notice.erased", "A recipient said that it has erased what it got."),
     EventType("payload.erased", "What these entries committed to was deleted; the entries and their proofs stay."),
     EventType("hold.set", "What was sealed about a person must not be erased for the time being."),
     EventType("hold.lifted", "What was sealed about a person may be erased again."),
@@ -54,8 +52,7 @@ class Entry(Struct, frozen=True):
 
     The members up to `subjects` stand in the clear and must not be personal. `groups` maps names of GROUPS to
     objects of strings, integers, lists and objects; they are committed to with salts, and sealed under the key of
-    `subject_key` (an opaque person; empty for none) and, for `actor`, of the organisation's staff. `previous` is
-    the final checkpoint of the year before, in the entry that continues it.
+    `subject_key` (an opaque person; empty for none) and, for `actor`, of the organisation's staff.
     """
 
     id: str
@@ -69,7 +66,6 @@ class Entry(Struct, frozen=True):
     subjects: int
     groups: Mapping[str, dict[str, Any] | Struct]
     subject_key: str = ""
-    previous: str = ""
 
 
 NAMES = frozenset(kind.name for kind in TYPES)

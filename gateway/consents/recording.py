@@ -11,10 +11,10 @@ import asyncio
 import datetime
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uuid_utils
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from consent import ledger
 from consent.chain import event_of
@@ -34,6 +34,9 @@ from gateway.policy.vocabulary import Agreement
 from gateway.settings import Settings
 
 DAY_S = 86_400
+
+Also = Callable[[Connection, Event, Recorded], None]
+"""What has to happen with a decision or not at all; see `propagation`."""
 
 
 def event(
@@ -69,19 +72,23 @@ def notice(agreement: Agreement, categories: Sequence[str]) -> str:
     return f"{agreement.title}. {agreement.summary} About: {', '.join(sorted(categories))}."
 
 
-async def record(engine: Engine, log: Log, decided: Event) -> int:
+async def record(engine: Engine, log: Log, decided: Event, also: Also | None = None) -> int:
     """Write one decision and log it; gives the person's consent sequence number. Acknowledged when it returns:
-    from then on no release under what was withdrawn starts. Raises consent.errors.EventRefused,
-    DatabaseUnavailable, AuditUnavailable (then the decision stands, and is logged at the next start)."""
+    from then on no release under what was withdrawn starts. `also` is done in the same transaction. Raises
+    consent.errors.EventRefused, DatabaseUnavailable, AuditUnavailable (then the decision stands, and is logged at
+    the next start)."""
     # On a thread: the lock it may wait for can be held by a batch of the log that needs this loop to go on.
-    recorded = await asyncio.to_thread(_write, engine, decided)
+    recorded = await asyncio.to_thread(_write, engine, decided, also)
     await log.append(_entry(decided, recorded.hash))
     return recorded.seq
 
 
-def _write(engine: Engine, decided: Event) -> Recorded:
+def _write(engine: Engine, decided: Event, also: Also | None) -> Recorded:
     with db.write(engine) as connection:
-        return ledger.record(connection, decided)
+        recorded = ledger.record(connection, decided)
+        if also is not None:
+            also(connection, decided, recorded)
+        return recorded
 
 
 async def log_missing(engine: Engine, log: Log) -> int:

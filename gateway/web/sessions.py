@@ -6,6 +6,7 @@ No postponed annotations here: FastAPI reads them, and these name what is made i
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import uuid_utils
@@ -42,7 +43,7 @@ class SignIn(BaseModel):
     id_token: str = Field(max_length=8192, description="The ID token (OpenID Connect Core §2), as it came.")
 
 
-def router(log: Log, citizens: Citizens, providers: dict[str, CitizenProvider]) -> APIRouter:
+def router(log: Log, citizens: Citizens, providers: Mapping[str, CitizenProvider]) -> APIRouter:
     """The routes, bound to the sessions and to the log that witnesses them."""
     routes = APIRouter(prefix="/v1", tags=["citizens: sign-in"])
     trusted = [{"issuer": issuer, "client_id": one.audience, "vot": one.level} for issuer, one in providers.items()]

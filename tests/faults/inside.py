@@ -182,7 +182,6 @@ async def inside(
             public_url=world.url,
             max_body=world.settings.max_body_bytes,
             max_in_flight=world.settings.max_in_flight,
-            attempts=real._attempts,
         )
         yield Inside(world, app, commons, watched.read)
 

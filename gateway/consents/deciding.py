@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a citizen who has signed in does with a record: agree, refuse, narrow, renew, withdraw.
+
+Withdrawing needs the database and the log, and nothing else: no source, no judge, no notice that is delivered. It
+takes one action and no reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import uuid_utils
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection, Engine, select
+
+from consent import ledger
+from consent.errors import AlreadyWithdrawn
+from consent.model import Channel, Event, Kind, Provision, Standing, State
+from consent.tables import consent_event
+from gateway import db
+from gateway.audit.log import Log
+from gateway.consents import recording
+from gateway.consents.propagation import Propagation
+from gateway.consents.records import Part, Record, Sharing, known_sources, records, sharings
+from gateway.errors import FieldFault, Invalid, NotFound, NoticeChanged
+from gateway.identity.tables import person_identifier
+from gateway.policy.vocabulary import Vocabulary
+
+Verb = Literal["give", "refuse", "narrow", "renew"]
+
+KINDS: dict[Verb, Kind] = {
+    "give": Kind.GIVEN,
+    "renew": Kind.GIVEN,
+    "refuse": Kind.REFUSED,
+    "narrow": Kind.WITHDRAWN,
+}
+
+LONGEST_DAYS = 3650
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What the citizen wants of one record. `categories` and `fields` (full ids, `<category>/<field>`): for `give`,
+    `refuse` and `renew` what it is about (none: all of the record); for `narrow` what is to be kept. `notice_hash`:
+    of the words they have read, for whatever permits anything."""
+
+    record: str
+    verb: Verb
+    categories: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    days: int = 180
+    notice_hash: str = ""
+
+
+class Decided(Struct, frozen=True):
+    """What became of it: the event (its receipt has the same id), its place in the citizen's chain, and whether it
+    had been so before."""
+
+    event: str
+    seq: int
+    kind: Kind
+    already: bool = False
+
+
+class Past(Struct, frozen=True, kw_only=True):
+    """One event of the citizen's ledger, as they may read it: whoever acted for them is not named."""
+
+    event: str
+    seq: int
+    kind: Kind
+    at: int
+    agreement: str
+    organisation: str
+    purpose: str
+    categories: tuple[str, ...]
+    fields: tuple[str, ...]
+    sources: tuple[str, ...]
+    until: int
+    channel: Channel
+    by_you: bool
+    receipt: str
+
+
+class Words(Struct, frozen=True):
+    """What the citizen reads before deciding."""
+
+    text: str
+    language: str
+    hash: str
+
+
+class Deciding:
+    """Decisions of citizens over one ledger. `accepts`: source → identifier systems it takes. Its methods but
+    `decide` and `withdraw` read the database: call them from a thread."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        log: Log,
+        vocabulary: Callable[[], Vocabulary],
+        propagation: Propagation,
+        accepts: Mapping[str, frozenset[str]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._engine = engine
+        self._log = log
+        self._vocabulary = vocabulary
+        self._propagation = propagation
+        self._accepts = accepts
+        self._clock = clock
+
+    def records(self, person: str) -> list[Record]:
+        """Everything that may be shared about a citizen."""
+        with db.read(self._engine) as connection:
+            return self._records(connection, person)
+
+    def record(self, person: str, id: str) -> tuple[Record, Words]:
+        """One sharing, and the words to read before deciding. Raises NotFound."""
+        with db.read(self._engine) as connection:
+            found = self._records(connection, person, only=id)
+        if not found:
+            raise NotFound
+        return found[0], self.words(id)
+
+    def words(self, id: str) -> Words:
+        """The notice of one sharing. Raises NotFound."""
+        sharing = self._sharing(id)
+        text = recording.notice(sharing.agreement, tuple(sharing.term.categories))
+        return Words(text, "en", hashlib.sha256(text.encode()).hexdigest())
+
+    def history(self, person: str) -> tuple[list[Past], str]:
+        """What a citizen decided, oldest first, and whether their chain is `verified` or `broken`."""
+        with db.read(self._engine) as connection:
+            events = ledger.history(connection, person)
+            chain = ledger.verify_chain(connection, person)
+        told = [_past(event, seq, person) for seq, event in enumerate(events, 1)]
+        return told, type(chain).__name__.lower()
+
+    async def decide(self, person: str, decision: Decision, *, channel: Channel = Channel.WEB) -> Decided:
+        """Record a decision. Raises NotFound, Invalid, NoticeChanged, consent.errors.EventRefused and as
+        `recording.record`."""
+        sharing = self._sharing(decision.record)
+        _check(decision, sharing)
+        if decision.verb == "narrow":
+            found, _ = await asyncio.to_thread(self.record, person, decision.record)
+            provision = taken_away(found, sharing, decision)
+        else:
+            named = decision.categories or tuple(dict.fromkeys(one.partition("/")[0] for one in decision.fields))
+            provision = sharing.provision(named, decision.fields)
+            if decision.verb != "refuse":
+                provision = await asyncio.to_thread(self._spelt_out, person, sharing, provision)
+        kind = KINDS[decision.verb]
+        notice = ""
+        if kind is Kind.GIVEN:
+            notice = self.words(decision.record).hash
+            if decision.notice_hash != notice:
+                raise NoticeChanged
+        return await self._record(self._event(person, sharing, kind, provision, channel, decision.days, notice))
+
+    async def withdraw(self, person: str, id: str, *, channel: Channel = Channel.WEB) -> Decided:
+        """Take back all consent that a record rests on; one that is taken back already is told so, with the event
+        that did it. Raises as `decide`."""
+        sharing = self._sharing(id)
+        event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), channel, 0, "")
+        try:
+            return await self._record(event)
+        except AlreadyWithdrawn:
+            found, _ = await asyncio.to_thread(self.record, person, id)
+            events = [part.events for part in found.categories if part.state is State.WITHDRAWN and part.events]
+            if not events:
+                raise
+            before = events[0][0]
+            seq = await asyncio.to_thread(self._seq, person, before)
+            return Decided(before, seq, Kind.WITHDRAWN, already=True)
+
+    async def _record(self, event: Event) -> Decided:
+        seq = await recording.record(self._engine, self._log, event, self._propagation.tell)
+        return Decided(event.id, seq, event.kind)
+
+    def _event(
+        self,
+        person: str,
+        sharing: Sharing,
+        kind: Kind,
+        provision: Provision,
+        channel: Channel,
+        days: int,
+        notice: str,
+    ) -> Event:
+        now = int(self._clock())
+        given = kind is Kind.GIVEN
+        return Event(
+            id=str(uuid_utils.uuid7()),
+            kind=kind,
+            person=person,
+            organisation=sharing.recipient,
+            purpose=sharing.purpose,
+            agreement=sharing.agreement.id,
+            provision=provision,
+            at=now,
+            actor=person,
+            channel=channel,
+            expires_at=now + days * recording.DAY_S if given else 0,
+            notice_hash=notice,
+            language="en" if given else "",
+        )
+
+    def _spelt_out(self, person: str, sharing: Sharing, provision: Provision) -> Provision:
+        """The provision of a yes, with the fields of a category named where the citizen once said no to some of
+        them: having read the words again they mean these too, and a yes to "all" would not take back that
+        no."""
+        with db.read(self._engine) as connection:
+            standing = ledger.standing(connection, person, sharing.recipient, sharing.purpose)
+        named = {full.partition("/")[0] for full in provision.fields}
+        more = [
+            f"{category}/{name}"
+            for category in provision.categories
+            if category not in named and _no_to_fields(standing, category)
+            for name in sharing.term.categories[category]
+        ]
+        return replace(provision, fields=(*provision.fields, *more))
+
+    def _records(self, connection: Connection, person: str, only: str = "") -> list[Record]:
+        known = known_sources(_systems(connection, person), self._accepts)
+        held: dict[tuple[str, str], Standing] = {}
+
+        def standing(organisation: str, purpose: str) -> Standing:
+            key = organisation, purpose
+            if key not in held:
+                held[key] = ledger.standing(connection, person, organisation, purpose)
+            return held[key]
+
+        return records(self._vocabulary(), standing, known, int(self._clock()), only=only)
+
+    def _sharing(self, id: str) -> Sharing:
+        for sharing in sharings(self._vocabulary(), _today(self._clock())):
+            if sharing.id == id:
+                return sharing
+        raise NotFound
+
+    def _seq(self, person: str, event: str) -> int:
+        query = select(consent_event.c.seq).where(consent_event.c.id == event, consent_event.c.person == person)
+        with db.read(self._engine) as connection:
+            return int(connection.execute(query).scalar_one())
+
+
+def taken_away(record: Record, sharing: Sharing, decision: Decision) -> Provision:
+    """What a narrowing takes away: everything that is given and not kept. Raises Invalid when that is nothing."""
+    kept: dict[str, set[str]] = {category: set() for category in decision.categories}
+    for full in decision.fields:
+        category, _, name = full.partition("/")
+        kept.setdefault(category, set()).add(name)
+    categories: list[str] = []
+    fields: list[str] = []
+    for part in record.categories:
+        if part.state is not State.GIVEN:
+            continue
+        if part.category not in kept:
+            categories.append(part.category)
+        elif kept[part.category] and (gone := sorted(_given(part, sharing) - kept[part.category])):
+            categories.append(part.category)
+            fields += [f"{part.category}/{name}" for name in gone]
+    if not categories:
+        raise Invalid("You keep all that was given: there is nothing to narrow.")
+    return sharing.provision(tuple(categories), tuple(fields))
+
+
+def _no_to_fields(standing: Standing, category: str) -> bool:
+    return any(said.fields and said.state is not State.GIVEN for said in standing.by_category.get(category, ()))
+
+
+def _past(event: Event, seq: int, person: str) -> Past:
+    return Past(
+        event=event.id,
+        seq=seq,
+        kind=event.kind,
+        at=event.at,
+        agreement=event.agreement,
+        organisation=event.organisation,
+        purpose=event.purpose,
+        categories=event.provision.categories,
+        fields=event.provision.fields,
+        sources=event.provision.sources,
+        until=event.expires_at,
+        channel=event.channel,
+        by_you=event.actor == person,
+        receipt=f"/v1/consent/receipts/rcp_{event.id}",
+    )
+
+
+def _given(part: Part, sharing: Sharing) -> set[str]:
+    return set(part.fields or sharing.term.categories[part.category]) - set(part.fields_except)
+
+
+def _check(decision: Decision, sharing: Sharing) -> None:
+    term = sharing.term
+    faults = []
+    if not set(decision.categories) <= set(term.categories):
+        faults.append(FieldFault("/categories", "not-in-record", "categories of the record"))
+    held = {f"{category}/{name}" for category, names in term.categories.items() for name in names}
+    if not set(decision.fields) <= held:
+        faults.append(FieldFault("/fields", "not-in-record", "fields of the record, as <category>/<field>"))
+    if not 1 <= decision.days <= LONGEST_DAYS:
+        faults.append(FieldFault("/days", "out-of-range", f"1 to {LONGEST_DAYS} days"))
+    if faults:
+        raise Invalid(errors=faults)
+
+
+def _today(now: float) -> datetime.date:
+    return datetime.datetime.fromtimestamp(now, datetime.UTC).date()
+
+
+def _systems(connection: Connection, person: str) -> frozenset[str]:
+    mine = (person_identifier.c.person == person, person_identifier.c.current)
+    return frozenset(connection.execute(select(person_identifier.c.system).where(*mine)).scalars())

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples of the consent API's description. Synthetic people only; a test compares them with real answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_EVENT = "019abcde-0000-7000-8000-000000000011"
+_NOTICE = "019abcde-0000-7000-8000-000000000012"
+_RECORD = "rec_0c1f6a2be7d84f5593a1c2d4"
+
+RECORD: dict[str, Any] = {
+    "id": _RECORD,
+    "title": "Support from the charity, if the patient agrees",
+    "agreement": "dsa-2026-014",
+    "agreement_title": "Joined-up hospital discharge",
+    "summary": "Staff who plan a discharge see the medicines, allergies, home and care of the patient.",
+    "recipient": "uk/nhs/XZZ01",
+    "recipient_name": "Example Acute Hospital Trust",
+    "purpose": "direct-care.discharge-planning",
+    "purpose_title": "Planning your discharge from hospital",
+    "source": "uk/charity/9999901/crm",
+    "source_name": "Examplebury Befrienders",
+    "needs_consent": True,
+    "state": "given",
+    "categories": [
+        {
+            "category": "support.plan",
+            "title": "Support plan",
+            "state": "given",
+            "fields": [],
+            "fields_except": [],
+            "until": 1795600000,
+            "events": [_EVENT],
+        }
+    ],
+    "ground": {
+        "lawful_basis": "6(1)(a)",
+        "lawful_basis_title": "Consent",
+        "lawful_basis_sentence": "You said yes to this. You can change your mind at any time.",
+        "special_category_basis": "9(2)(a)",
+        "confidentiality_basis": "explicit-consent",
+        "confidentiality_sentence": "You agreed that this may be passed on.",
+        "statute": "",
+        "statute_uri": "",
+    },
+    "buttons": [
+        {
+            "action": "withdraw",
+            "sentence": "You can take your consent back at any time. It stops at once.",
+            "method": "POST",
+            "href": f"/v1/consent/records/{_RECORD}/withdraw",
+        }
+    ],
+    "contact": "information.governance@acute.example",
+}
+
+NOTICE: dict[str, Any] = {
+    "text": "Joined-up hospital discharge. Staff who plan a discharge see … About: support.plan.",
+    "language": "en",
+    "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+}
+
+DECISION: dict[str, Any] = {
+    "record": _RECORD,
+    "decision": "give",
+    "categories": ["support.plan"],
+    "days": 180,
+    "notice_hash": NOTICE["hash"],
+}
+
+DECIDED: dict[str, Any] = {
+    "event": _EVENT,
+    "effective_seq": 3,
+    "already": False,
+    "receipt": f"/v1/consent/receipts/rcp_{_EVENT}",
+}
+
+_TOLD: dict[str, Any] = {
+    "recipient": {
+        "id": "uk/nhs/XZZ01",
+        "name": "Example Acute Hospital Trust",
+        "contact": "information.governance@acute.example",
+    },
+    "notice": _NOTICE,
+    "told_at": 1780000000,
+    "answer_by": 1780086400,
+    "erase_by": 1782592000,
+    "acknowledged_at": 0,
+    "erased_at": 0,
+    "late": [],
+    "chased": 0,
+}
+
+WITHDRAWN: dict[str, Any] = DECIDED | {"told": [_TOLD]}
+
+RECEIPT: dict[str, Any] = {
+    "id": f"rcp_{_EVENT}",
+    "jws": "eyJ0eXAiOiJjb25zZW50LXJlY2VpcHQrand0IiwiYWxnIjoiRVMyNTYifQ.…",
+    "plain": "RECEIPT FOR A DECISION ABOUT YOUR INFORMATION\n\nYou took your consent back. …",
+}
+
+EVENT: dict[str, Any] = {
+    "event": _EVENT,
+    "seq": 3,
+    "kind": "withdrawn",
+    "at": 1780000000,
+    "agreement": "dsa-2026-014",
+    "organisation": "uk/nhs/XZZ01",
+    "purpose": "direct-care.discharge-planning",
+    "categories": ["support.plan"],
+    "fields": [],
+    "sources": [],
+    "until": 0,
+    "channel": "web",
+    "by_you": True,
+    "receipt": f"/v1/consent/receipts/rcp_{_EVENT}",
+}
+
+STOP: dict[str, Any] = {
+    "id": _NOTICE,
+    "kind": "consent.withdrawn",
+    "subject": "sub_kq3n7v5m2xw4y6za",
+    "agreement": "dsa-2026-014",
+    "purpose": "direct-care.discharge-planning",
+    "categories": ["support.plan"],
+    "fields": [],
+    "sources": [],
+    "effective_seq": 3,
+    "effective_at": "2026-05-28T20:26:40Z",
+    "told_at": "2026-05-28T20:26:40Z",
+    "answer_by": "2026-05-29T20:26:40Z",
+    "erase_by": "2026-06-27T20:26:40Z",
+    "reminder": 0,
+    "acknowledge": f"https://gateway.example/v1/consent-notices/{_NOTICE}/acknowledgement",
+    "confirm_erasure": f"https://gateway.example/v1/consent-notices/{_NOTICE}/erasure",
+    "jws": "eyJ0eXAiOiJjb25zZW50LW5vdGljZStqd3QiLCJhbGciOiJFUzI1NiJ9.…",
+}
+
+ANSWERED: dict[str, Any] = {"id": _NOTICE, "acknowledged_at": 1780003600, "erased_at": None}

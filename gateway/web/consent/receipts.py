@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A citizen's receipts: signed, or in plain words. That of a stop also says who was told and who has answered.
+
+No postponed annotations here: FastAPI reads them, and these name what is made inside `router`.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.responses import PlainTextResponse, Response
+
+from gateway.errors import NotFound
+from gateway.identity.citizens import Citizen
+from gateway.web.consent import examples
+from gateway.web.consent.parts import PRIVATE, Parts, private
+from gateway.web.session import session
+
+JOSE = "application/jose"
+"""RFC 7515 §9.2.1"""
+
+
+def router(parts: Parts) -> APIRouter:
+    """The routes, bound to their parts."""
+    routes = APIRouter(prefix="/v1/consent", tags=["citizens: consent"])
+    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+
+    @routes.get(
+        "/receipts/{id}",
+        summary="The receipt of a decision; a new one each time, with the newest proof and answers",
+        responses={
+            200: {
+                "description": "Signed (`application/jose`), in plain words (`text/plain`), or both (JSON).",
+                "content": {"application/json": {"example": examples.RECEIPT}, JOSE: {}, "text/plain": {}},
+            }
+        },
+    )
+    def receipt(id: str, who: signed_in, accept: Annotated[str, Header()] = "") -> Response:
+        if not id.startswith("rcp_"):
+            raise NotFound
+        event = id.removeprefix("rcp_")
+        issued = parts.receipts.issue(who.person, event, parts.propagation.told(event))
+        if accept.startswith("text/plain"):
+            return PlainTextResponse(issued.plain, headers=PRIVATE)
+        if accept.startswith(JOSE):
+            return Response(issued.jws, media_type=JOSE, headers=PRIVATE)
+        return private({"id": id, "jws": issued.jws, "plain": issued.plain})
+
+    return routes

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A citizen sees what is shared about them, agrees, narrows and withdraws; recipients are told, and answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from connectors.sandbox.stories import Story
+from gateway import keyring
+from gateway.audit import checkpoint
+from gateway.consents import checking
+from gateway.sandbox import story
+from gateway.web.consent import examples
+from tests.faults.inside import entry_types, log_size, plan_row
+from tests.fixtures.citizens import Desk
+from tests.fixtures.commons import World, question
+
+CHARITY_TERM = "Support from the charity, if the patient agrees"
+PLAN = {"code": "support.plan", "need": "optional"}
+ALLERGIES = {"code": "health.allergies", "need": "required"}
+
+
+@pytest.fixture(scope="module")
+def told() -> Story:
+    """Somebody whom the charity knows, and whose question no other test asks."""
+    return story("conflicting-duplicates")
+
+
+@pytest.fixture
+def desk(world: World, told: Story) -> Iterator[Desk]:
+    """Their desk, signed in, with nothing consented to; at the end it is as the town left it."""
+    mine = Desk(world, told)
+    record = mine.record(CHARITY_TERM)["id"]
+    mine.post(f"/v1/consent/records/{record}/withdraw")
+    yield mine
+    mine.give(record, ["support.plan", "support.befriending"])
+
+
+def asked(world: World, told: Story) -> dict[str, Any]:
+    body = question(story("all-returned")) | {
+        "subject": question(told)["subject"],
+        "categories": [PLAN, ALLERGIES],
+    }
+    answer: dict[str, Any] = world.post(body).json()
+    return answer
+
+
+def checked(world: World, jws: str) -> checking.Checked:
+    keys = keyring.load(world.settings.keys)
+    jwks = httpx.get(f"{world.url}/.well-known/jwks.json").content
+    return checking.check(jws, jwks, checkpoint.vkey(world.settings.log_origin, keys.log.public_key()))
+
+
+def test_what_is_agreed_flows_and_what_is_taken_back_stops(world: World, told: Story, desk: Desk) -> None:
+    newest = log_size(world) - 1
+    record = desk.record(CHARITY_TERM)
+    assert record["state"] == "withdrawn"
+    given = desk.give(record["id"], ["support.plan"])
+    assert plan_row(asked(world, told))["state"] in ("returned", "empty")
+    assert {one["category"]: one["state"] for one in desk.record(CHARITY_TERM)["categories"]}[
+        "support.plan"
+    ] == "given"
+    stopped = desk.post(f"/v1/consent/records/{record['id']}/withdraw")
+    assert stopped.status_code == 200
+    assert stopped.json()["effective_seq"] == given["effective_seq"] + 1
+    row = plan_row(asked(world, told))
+    assert (row["state"], row["reason"]) == ("withheld", "consent-withdrawn")
+    kinds = [kind for kind in entry_types(world, newest) if kind.startswith("consent.")]
+    assert kinds == ["consent.given", "consent.withdrawn"]
+
+
+def test_every_sharing_has_its_ground_and_the_button_that_fits_it(desk: Desk) -> None:
+    records = desk.get("/v1/consent/records").json()["records"]
+    for one in records:
+        actions = {button["action"] for button in one["buttons"]}
+        assert actions, one["title"]
+        assert one["needs_consent"] == bool(actions & {"withdraw", "give"})
+        if not one["needs_consent"]:
+            assert one["state"] == "not-consent"
+            assert actions <= {"object", "opt-out", "cannot-stop"}
+        assert one["ground"]["lawful_basis_sentence"]
+    assert {"give", "object"} <= {button["action"] for one in records for button in one["buttons"]}
+
+
+def test_a_receipt_is_checked_offline_and_one_that_was_changed_is_not_believed(world: World, desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    given = desk.give(record["id"], ["support.plan"])
+    signed = desk.get(given["receipt"], accept="application/jose").text
+    found = checked(world, signed)
+    assert found.ok, found.findings
+    assert found.claims["dpv:hasConsentStatus"] == "dpv:ConsentGiven"
+    assert found.claims["dpv:hasNotice"]["hash"] == desk.notice(record["id"])["hash"]
+    assert found.plain == desk.get(given["receipt"], accept="text/plain").text
+    assert "You agreed to this sharing." in found.plain
+    header, payload, signature = signed.split(".")
+    for wrong in (
+        f"{header}.{payload[:-4]}AAAA.{signature}",
+        f"{header}.{payload}.{signature[:-4]}AAAA",
+        "x.y.z",
+        "",
+    ):
+        assert not checked(world, wrong).ok
+
+
+def test_a_stop_receipt_says_who_was_told_who_answered_and_who_erased(world: World, desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    desk.give(record["id"], ["support.plan"])
+    stopped = desk.post(f"/v1/consent/records/{record['id']}/withdraw").json()
+    [told] = stopped["told"]
+    assert (told["recipient"]["id"], told["acknowledged_at"], told["late"]) == ("uk/nhs/XZZ01", 0, [])
+    address = f"/v1/consent-notices/{told['notice']}"
+    notice = world.get(address).json()
+    assert notice["effective_seq"] == stopped["effective_seq"]
+    assert set(notice) == set(examples.STOP)
+    keys = httpx.get(f"{world.url}/.well-known/jwks.json").content
+    signed = checking.signed_claims(notice["jws"], keys, "consent-notice+jwt")
+    assert isinstance(signed, dict)
+    assert signed["notice"] == {name: value for name, value in notice.items() if name != "jws"}
+    newest = log_size(world) - 1
+    for _ in range(2):
+        reply = httpx.post(f"{world.url}{address}/acknowledgement", headers=world.headers())
+        assert reply.status_code == 200
+    [answered] = checked(world, desk.receipt(stopped)).claims["stop"]["recipients"]
+    assert "acknowledged_at" in answered
+    assert "erased_at" not in answered
+    httpx.post(f"{world.url}{address}/erasure", headers=world.headers())
+    [erased] = checked(world, desk.receipt(stopped)).claims["stop"]["recipients"]
+    assert erased["acknowledged_at"] == answered["acknowledged_at"]
+    assert "erased_at" in erased
+    assert entry_types(world, newest) == ["notice.acknowledged", "notice.erased"]
+    assert told["notice"] not in {one["id"] for one in world.get("/v1/consent-notices").json()["notices"]}
+
+
+def test_withdrawing_twice_is_withdrawing_once(desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    desk.give(record["id"], ["support.plan", "support.befriending"])
+    first, second = (desk.post(f"/v1/consent/records/{record['id']}/withdraw").json() for _ in range(2))
+    assert (first["already"], second["already"]) == (False, True)
+    assert second | {"already": False} == first
+
+
+def test_keeping_less_takes_away_the_rest_and_nothing_else(world: World, told: Story, desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    desk.give(record["id"], ["support.plan", "support.befriending"])
+    narrowed = desk.decide(record["id"], "narrow", fields=["support.plan/title"])
+    assert narrowed.status_code == 201, narrowed.text
+    states = {one["category"]: one for one in desk.record(CHARITY_TERM)["categories"]}
+    assert states["support.befriending"]["state"] == "withdrawn"
+    assert states["support.plan"]["state"] == "given"
+    for item in asked(world, told)["items"]:
+        if item["category"] == "support.plan":
+            assert set(item["data"]) <= {"title"}
+    nothing = desk.decide(record["id"], "narrow", categories=["support.plan"])
+    assert (nothing.status_code, nothing.json()["code"]) == (422, "invalid")
+
+
+def test_a_refusal_stands_until_the_citizen_agrees(world: World, told: Story, desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    assert desk.decide(record["id"], "refuse", categories=["support.plan"]).status_code == 201
+    assert plan_row(asked(world, told))["reason"] == "consent-not-given"
+    again = desk.decide(record["id"], "refuse", categories=["support.plan"])
+    assert (again.status_code, again.json()["code"], again.json()["reason"]) == (
+        409,
+        "decision-refused",
+        "already-refused",
+    )
+    desk.give(record["id"], ["support.plan"])
+    assert plan_row(asked(world, told))["state"] in ("returned", "empty")
+
+
+def test_agreeing_to_words_that_one_has_not_read_is_no_consent(desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    for hash_ in ("", "0" * 64):
+        reply = desk.decide(record["id"], "give", notice_hash=hash_)
+        assert (reply.status_code, reply.json()["code"]) == (409, "notice-changed")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"record": "rec_" + "0" * 24}, 404),
+        ({"categories": ["health.medications"]}, 422),
+        ({"fields": ["support.plan/nothing"]}, 422),
+        ({"days": 0}, 422),
+        ({"decision": "revoke"}, 422),
+        ({"person": "somebody"}, 422),
+    ],
+)
+def test_a_decision_outside_the_record_is_not_recorded(desk: Desk, change: dict[str, Any], status: int) -> None:
+    record = desk.record(CHARITY_TERM)
+    before = desk.get("/v1/consent/history").json()
+    body = {"record": record["id"], "decision": "give", "notice_hash": desk.notice(record["id"])["hash"]} | change
+    assert desk.post("/v1/consent/decisions", json=body).status_code == status
+    assert desk.get("/v1/consent/history").json() == before
+
+
+def test_the_history_is_whole_and_says_that_nobody_changed_it(desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    given = desk.give(record["id"], ["support.plan"])
+    told = desk.get("/v1/consent/history").json()
+    assert told["chain"] == "verified"
+    newest = told["decisions"][-1]
+    assert (newest["event"], newest["kind"], newest["by_you"]) == (given["event"], "given", True)
+    assert [one["seq"] for one in told["decisions"]] == list(range(1, len(told["decisions"]) + 1))
+    assert set(newest) == set(examples.EVENT)
+
+
+def test_the_examples_have_the_shape_of_what_is_answered(desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    given = desk.give(record["id"], ["support.plan"])
+    assert set(given) == set(examples.DECIDED)
+    assert set(desk.record(CHARITY_TERM)) == set(examples.RECORD)
+    assert set(desk.record(CHARITY_TERM)["ground"]) == set(examples.RECORD["ground"])
+    assert set(desk.notice(record["id"])) == set(examples.NOTICE)
+    stopped = desk.post(f"/v1/consent/records/{record['id']}/withdraw").json()
+    assert set(stopped) == set(examples.WITHDRAWN)
+    assert set(stopped["told"][0]) == set(examples.WITHDRAWN["told"][0])
+    assert set(desk.get(given["receipt"]).json()) == set(examples.RECEIPT)
+
+
+def test_nothing_that_is_answered_names_the_citizen(desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    given = desk.give(record["id"], ["support.plan"])
+    paths = ["/v1/consent/records", f"/v1/consent/records/{record['id']}", "/v1/consent/history", given["receipt"]]
+    told = "".join(desk.get(path).text for path in paths) + json.dumps(desk.claims(given))
+    assert not [value for value in desk.told.identifiers.values() if value in told]
+    assert desk.told.citizen.family not in told
