@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from gateway.model import Disclosure
+from gateway.policy import conditions
+from gateway.policy.conditions import Code, Conditions, OptOut, PublicInterest, Sentence
 
-Code = Annotated[str, Meta(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$", max_length=64)]
 OrganisationId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+$", max_length=64)]
 SourceId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+/[a-z0-9-]+$", max_length=96)]
-Sentence = Annotated[str, Meta(min_length=1, max_length=600)]
 
 
 class Party(Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,10 +33,12 @@ class Validity(Struct, frozen=True, forbid_unknown_fields=True, rename={"since":
 
 
 class Roles(Struct, frozen=True, forbid_unknown_fields=True):
-    """Roles of which the user must have one; none named asks for none. `assured`: a token must say so."""
+    """Roles of which the user must have one; none named asks for none. `assured`: a token must say so. `training`:
+    codes of the training that the user must hold in force, all of them, as their token says."""
 
     any_of: tuple[Code, ...]
     assured: bool
+    training: tuple[Code, ...] = ()
 
 
 class Statute(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +49,11 @@ class Statute(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Term(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one source may give: categories → fields, both bases, and how much a refusal may say."""
+    """What one source may give: categories → fields, both bases, and how much a refusal may say.
+
+    `opt_out`: why the national data opt-out does not stop it, where the purpose is beyond individual care.
+    `public_interest`: the test that was made where the duty of confidence yields to the public interest.
+    """
 
     title: Sentence
     source: SourceId
@@ -57,10 +63,13 @@ class Term(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     disclosure: Disclosure
     categories: Annotated[dict[Code, Annotated[tuple[str, ...], Meta(min_length=1)]], Meta(min_length=1)]
     statute: Statute | None = None
+    opt_out: OptOut | None = None
+    public_interest: PublicInterest | None = None
 
 
 class Agreement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One agreement, as its file under `policies/data/agreements` says it."""
+    """One agreement, as its file under `policies/data/agreements` says it. `valid` bounds it, `roles` and
+    `conditions` say what is asked for beside the terms; `retention_days` counts from the day of an answer."""
 
     id: Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
     version: Annotated[int, Meta(ge=1)]
@@ -76,6 +85,7 @@ class Agreement(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     dpia: Sentence
     contact: Sentence
     terms: Annotated[tuple[Term, ...], Meta(min_length=1)]
+    conditions: Conditions = conditions.NONE
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -99,19 +109,18 @@ def faults(
         yield "nobody receives anything"
     yield from (f"purpose {code} is not in the code list" for code in agreement.purposes if code not in purposes)
     yield from (f"role {code} is not in the code list" for code in agreement.roles.any_of if code not in roles)
+    hours = agreement.conditions.hours
+    if hours and conditions.minute(hours.since) >= conditions.minute(hours.until):
+        yield "its hours end before they begin"
+    yield from (
+        f"role {code} is not in the code list" for code in agreement.conditions.sensitivity if code not in roles
+    )
     organisations = {party.organisation for party in agreement.parties}
     seen: set[tuple[str, str]] = set()
     for term in agreement.terms:
         if term.source.rpartition("/")[0] not in organisations:
             yield f"{term.source} belongs to nobody who is a party"
-        if lawful_bases.get(term.lawful_basis) != 6:
-            yield f"{term.lawful_basis} is not an Article 6 basis"
-        if term.special_category_basis and lawful_bases.get(term.special_category_basis) != 9:
-            yield f"{term.special_category_basis} is not an Article 9 basis"
-        if term.confidentiality_basis not in confidentiality_bases:
-            yield f"{term.confidentiality_basis} is not a basis of confidentiality"
-        if term.lawful_basis == "6(1)(c)" and term.statute is None:
-            yield f"{term.title!r} rests on a legal obligation and names no statute"
+        yield from _bases(term, lawful_bases, confidentiality_bases)
         for category, names in term.categories.items():
             if (term.source, category) in seen:
                 yield f"{category} of {term.source} stands in two terms"
@@ -122,21 +131,47 @@ def faults(
                 yield f"{category} of {term.source} names a field twice"
 
 
-def compiled(agreement: Agreement, below: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _bases(term: Term, lawful: Mapping[str, int], confidentiality: frozenset[str]) -> Iterator[str]:
+    if lawful.get(term.lawful_basis) != 6:
+        yield f"{term.lawful_basis} is not an Article 6 basis"
+    if term.special_category_basis and lawful.get(term.special_category_basis) != 9:
+        yield f"{term.special_category_basis} is not an Article 9 basis"
+    if term.confidentiality_basis not in confidentiality:
+        yield f"{term.confidentiality_basis} is not a basis of confidentiality"
+    if term.lawful_basis == "6(1)(c)" and term.statute is None:
+        yield f"{term.title!r} rests on a legal obligation and names no statute"
+    if term.opt_out and term.opt_out.exemption == "overriding-public-interest" and not term.public_interest:
+        yield f"{term.title!r} is exempt from the opt-out by public interest and states no test of it"
+
+
+def compiled(
+    agreement: Agreement,
+    below: Mapping[str, tuple[str, ...]],
+    labels: Mapping[str, Mapping[str, str]],
+    patient: frozenset[str],
+) -> dict[str, Any]:
     """The agreement as the rules read it: maps instead of lists, integer instants, purposes with all that stand
-    `below` them. Nothing is decided here."""
+    `below` them, the sensitivity `labels` of each field (category → field → label), and whether a category is
+    confidential `patient` information. Nothing is decided here."""
     terms: dict[str, dict[str, Any]] = {}
     for term in agreement.terms:
         for category, fields in term.categories.items():
+            labelled: dict[str, list[str]] = {}
+            for name in sorted(fields):
+                labelled.setdefault(labels[category][name], []).append(name)
             terms.setdefault(term.source, {})[category] = {
                 "lawful_basis": term.lawful_basis,
                 "special_category_basis": term.special_category_basis,
                 "confidentiality_basis": term.confidentiality_basis,
                 "statute": term.statute.title if term.statute else "",
                 "disclosure": term.disclosure,
+                "patient_information": category in patient,
+                "opt_out": term.opt_out.exemption if term.opt_out else "",
                 "fields": dict.fromkeys(sorted(fields), True),
+                "labels": labelled,
             }
     bases = {basis for term in agreement.terms for basis in (term.lawful_basis, term.special_category_basis)}
+    laws = {law for term in agreement.terms if term.statute for law in (term.statute.title, term.statute.uri)}
     purposes = {code for purpose in agreement.purposes for code in (purpose, *below[purpose])}
     return {
         "id": agreement.id,
@@ -145,12 +180,15 @@ def compiled(agreement: Agreement, below: Mapping[str, tuple[str, ...]]) -> dict
         "recipients": dict.fromkeys(sorted(agreement.recipients), True),
         "purposes": dict.fromkeys(sorted(purposes), True),
         "claims": dict.fromkeys(sorted(bases - {""}), True),
+        "statutes": dict.fromkeys(sorted(laws), True),
         "roles_asked": bool(agreement.roles.any_of),
         "roles": dict.fromkeys(sorted(agreement.roles.any_of), True),
         "roles_assured": agreement.roles.assured,
+        "training": sorted(agreement.roles.training),
         "retention_days": agreement.retention_days,
         "onward_sharing": agreement.onward_sharing,
         "terms": terms,
+        **conditions.compiled(agreement.conditions),
     }
 
 

@@ -78,10 +78,23 @@ def assembled(modules: Mapping[str, str], data: str, sources: Mapping[str, bytes
 
 
 def documents(vocabulary: Vocabulary) -> dict[str, Any]:
-    """The base documents the rules read: `data.manifest`, `data.agreements` and `data.roles`."""
-    agreements = {key: compiled(value, vocabulary.below) for key, value in vocabulary.agreements.items()}
-    roles = {code: {"direct_care": role.direct_care} for code, role in vocabulary.roles.items()}
-    return {**manifest(vocabulary.rules), "agreements": agreements, "roles": roles}
+    """The base documents the rules read: `data.manifest`, `data.agreements`, `data.roles` (that of
+    nobody in particular has no name) and `data.purposes`."""
+    labels = {
+        code: {name: field.sensitivity for name, field in category.fields.items()}
+        for code, category in vocabulary.categories.items()
+    }
+    patient = frozenset(code for code, category in vocabulary.categories.items() if category.patient_information)
+    agreements = {
+        key: compiled(value, vocabulary.below, labels, patient) for key, value in vocabulary.agreements.items()
+    }
+    roles = {
+        code: {"direct_care": role.direct_care, "sees": sorted(role.sees)}
+        for code, role in vocabulary.roles.items()
+    }
+    roles[""] = {"direct_care": False, "sees": sorted(vocabulary.unnamed_role_sees)}
+    purposes = {code: {"individual_care": purpose.individual_care} for code, purpose in vocabulary.purposes.items()}
+    return {**manifest(vocabulary.rules), "agreements": agreements, "roles": roles, "purposes": purposes}
 
 
 def rendered(value: object) -> bytes:

@@ -108,6 +108,7 @@ def _agreement(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[str]:
             f"- In force: {agreement.valid.since} until {agreement.valid.until}",
             f"- Kept for {agreement.retention_days} days; "
             + ("may be passed on" if agreement.onward_sharing else "may not be passed on"),
+            *_conditions(agreement),
         ]
     )
     yield _table(
@@ -125,6 +126,27 @@ def _agreement(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[str]:
             for category, fields in term.categories.items()
         ),
     )
+
+
+def _conditions(agreement: Agreement) -> Iterator[str]:
+    asked, hours, frequency = agreement.conditions, agreement.conditions.hours, agreement.conditions.frequency
+    if agreement.roles.training:
+        yield f"- Training: {', '.join(agreement.roles.training)}"
+    if hours:
+        days = ", ".join(day.capitalize() for day in hours.weekdays)
+        yield f"- Hours: {hours.since} until {hours.until} (Europe/London), {days}"
+    if frequency:
+        yield f"- Frequency: at most {frequency.times} answers about one person in {frequency.days} days"
+    if asked.relationships:
+        yield f"- Relationship: {' or '.join(asked.relationships)}, as the register knows it"
+    if asked.declared_reasons:
+        yield f"- A reason is declared: {' or '.join(asked.declared_reasons)}"
+    for role, labels in asked.sensitivity.items():
+        yield f"- `{role}` sees only fields that are: {', '.join(labels)}"
+    if asked.overrides:
+        yield f"- Break-glass for: {', '.join(asked.overrides)}"
+    if asked.suppress_counts_below:
+        yield f"- Numbers under {asked.suppress_counts_below} people are not shown to others"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

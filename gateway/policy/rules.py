@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.model import WithheldReason
-from gateway.policy.agreements import Sentence
+from gateway.policy.conditions import Sentence
 from gateway.policy.documents import PolicyFolderError, parse
 
 KINDS = ("limits", "grounds", "obligations")

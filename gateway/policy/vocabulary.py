@@ -16,7 +16,8 @@ from msgspec import Meta, Struct
 
 from gateway.model import Disclosure, WithheldReason
 from gateway.policy import rules
-from gateway.policy.agreements import Agreement, Code, Sentence, Term, faults
+from gateway.policy.agreements import Agreement, Term, faults
+from gateway.policy.conditions import Code, Sensitivity, Sentence
 from gateway.policy.documents import PolicyFolderError, read
 from gateway.policy.rules import Remedy, Rule
 
@@ -26,6 +27,9 @@ _PACKAGED = Path(__file__).parents[1] / "_policies"
 _CHECKOUT = Path(__file__).parents[2] / "policies"
 
 T = TypeVar("T")
+
+PATIENT_SECTORS = frozenset({"health", "social-care"})
+"""Sectors whose Article 9 data is confidential patient information (NHS Act 2006 s.251(10), (11))."""
 
 
 class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -40,9 +44,6 @@ class Purpose(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     dpv: Annotated[str, Meta(pattern=r"^https://w3id\.org/dpv#")]
     hl7: Annotated[str, Meta(pattern=r"^[A-Z]+$")]
     parent: Code = ""
-
-
-Sensitivity = Literal["personal", "location", "financial", "special", "third-party"]
 
 
 class Field(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +72,11 @@ class Category(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     standard: str = ""
     fields: Annotated[dict[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")], Field], Meta(min_length=1)]
 
+    @property
+    def patient_information(self) -> bool:
+        """Whether it is confidential patient information, which the national data opt-out is about."""
+        return self.special and self.sector in PATIENT_SECTORS
+
 
 class LawfulBasis(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A basis of UK GDPR Article 6 or 9. `ground`: the rule an Article 6 basis stands on; `condition`: the
@@ -98,12 +104,14 @@ class ConfidentialityBasis(Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class Role(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What somebody at an agency does; `direct_care` marks a relationship of care."""
+    """What somebody at an agency does; `direct_care` marks a relationship of care. `sees`: the sensitivity labels
+    of the fields that somebody in it may see; an agreement may narrow that."""
 
     code: Code
     title: Sentence
     title_cy: str = ""
     direct_care: bool
+    sees: tuple[Sensitivity, ...]
 
 
 class Reason(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -145,9 +153,10 @@ class ConfidentialityBases(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Roles(Struct, frozen=True, forbid_unknown_fields=True):
-    """`roles.yaml`."""
+    """`roles.yaml`. `unnamed_sees`: the sensitivity labels that somebody without a known role may see."""
 
     version: int
+    unnamed_sees: tuple[Sensitivity, ...]
     roles: tuple[Role, ...]
 
 
@@ -182,6 +191,7 @@ class Vocabulary:
     lawful_bases: Mapping[str, LawfulBasis]
     confidentiality_bases: Mapping[str, ConfidentialityBasis]
     roles: Mapping[str, Role]
+    unnamed_role_sees: tuple[Sensitivity, ...]
     reasons: Mapping[str, Reason]
     generic: str
     agreements: Mapping[str, Agreement]
@@ -230,7 +240,8 @@ def load(folder: Path | None = None) -> Vocabulary:
     bases = _by_code(read(data / "lawful-bases.yaml", LawfulBases).lawful_bases, "lawful basis")
     confidential = read(data / "confidentiality-bases.yaml", ConfidentialityBases).confidentiality_bases
     confidentiality = _by_code(confidential, "basis of confidentiality")
-    roles = _by_code(read(data / "roles.yaml", Roles).roles, "role")
+    listed = read(data / "roles.yaml", Roles)
+    roles = _by_code(listed.roles, "role")
     withheld = read(data / "withheld-reasons.yaml", WithheldReasons)
     reasons = _by_code(withheld.reasons, "reason")
     fields = MappingProxyType({code: frozenset(category.fields) for code, category in categories.items()})
@@ -255,6 +266,7 @@ def load(folder: Path | None = None) -> Vocabulary:
         lawful_bases=bases,
         confidentiality_bases=confidentiality,
         roles=roles,
+        unnamed_role_sees=listed.unnamed_sees,
         reasons=reasons,
         generic=withheld.generic,
         agreements=agreements,
