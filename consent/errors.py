@@ -6,11 +6,15 @@
     │   ├── MalformedEvent           whatever the ledger says, this cannot be an event
     │   │   ├── MemberMissing, ProvisionEmpty, FieldOutsideProvision
     │   │   ├── ExpiryMissing, ExpiryPassed, ExpiryMisplaced
-    │   │   └── NoticeMissing, PredecessorMisplaced
+    │   │   ├── NoticeMissing, PredecessorMisplaced, MemberMisplaced
+    │   │   ├── ReasonMissing, AuthoriserMissing, PartiesIncomplete
+    │   │   └── ConditionsImpossible
     │   ├── TransitionRefused        it does not follow from how things stand
     │   │   ├── NothingGiven, NothingGivenButRefused, AlreadyWithdrawn, AlreadyExpired
     │   │   ├── AlreadyRefused, GivenWithdrawInstead
-    │   │   └── RefusalStands
+    │   │   ├── one for each other cell that is a no, made in `consent/transitions.py`
+    │   │   ├── RefusalStands, WiderThanAsked, WiderThanGiven
+    │   │   └── RequestNotOpen, TargetUnknown
     │   └── EventIdReused
     └── LedgerUnavailable            what cannot be read is never an empty standing
         └── LedgerCorrupt            the stored bytes are not what was written
@@ -103,6 +107,41 @@ class PredecessorMisplaced(MalformedEvent):
     sentence = "Only a new consent can take the place of an earlier decision."
 
 
+class MemberMisplaced(MalformedEvent):
+    """A member is set that this kind of event does not carry."""
+
+    code = "member-misplaced"
+    sentence = "This decision says something that does not belong to it."
+
+
+class ReasonMissing(MalformedEvent):
+    """This kind of event needs a reason, or has none of that code."""
+
+    code = "reason-missing"
+    sentence = "This needs one of the reasons that are listed for it."
+
+
+class AuthoriserMissing(MalformedEvent):
+    """Decided for somebody else without saying by whom and under which authority; or the other way round."""
+
+    code = "authoriser-missing"
+    sentence = "Whoever decides for somebody else says who they are and what allows them to."
+
+
+class PartiesIncomplete(MalformedEvent):
+    """`parties` are fewer than two, or whoever gives is none of them."""
+
+    code = "parties-incomplete"
+    sentence = "Where several people must agree, whoever agrees is one of them."
+
+
+class ConditionsImpossible(MalformedEvent):
+    """No record could ever meet the conditions, or they cannot be read."""
+
+    code = "conditions-impossible"
+    sentence = "The conditions of this consent contradict each other."
+
+
 class TransitionRefused(EventRefused):
     """The event does not follow from how things stand."""
 
@@ -157,6 +196,34 @@ class RefusalStands(TransitionRefused):
 
     code = "refusal-stands"
     sentence = "A wider refusal stands; a new consent must name the refusal it takes the place of."
+
+
+class WiderThanAsked(TransitionRefused):
+    """An answer may narrow what was asked, in every respect, and never widen it."""
+
+    code = "wider-than-asked"
+    sentence = "A yes can be to less than what was asked, and not to more."
+
+
+class WiderThanGiven(TransitionRefused):
+    """A renewal may narrow what is in force, and never widen it."""
+
+    code = "wider-than-given"
+    sentence = "A renewal can be of less than what was given, and not of more."
+
+
+class RequestNotOpen(TransitionRefused):
+    """`request` names no question that is open: it was answered, ran out, or never was."""
+
+    code = "request-not-open"
+    sentence = "There is no open question to answer."
+
+
+class TargetUnknown(TransitionRefused):
+    """`target` names no event of this person of which this could be said."""
+
+    code = "target-unknown"
+    sentence = "There is nothing recorded that this could be about."
 
 
 class EventIdReused(EventRefused):

@@ -9,17 +9,20 @@ the first thing a recording does is to lock the person's row in `consent_head`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from consent import chain, rules, wellformed
+from consent import chain, rules, wellformed, wide
 from consent.chain import Broken, Verified
 from consent.errors import EventIdReused, LedgerCorrupt
-from consent.model import CategoryStanding, Event, Recorded, Standing
+from consent.model import CategoryStanding, Event, Kind, Recorded, Standing
 from consent.rules import ByCategory
-from consent.tables import consent_event, consent_head, consent_standing
+from consent.tables import consent_event, consent_head, consent_standing, consent_wide
+from consent.wide import Wide
+from consent.words import CONSENT
 
 Key = tuple[str, str, str]
 """person, organisation, purpose"""
@@ -44,11 +47,12 @@ _events = (
     .order_by(consent_event.c.seq)
 )
 _rows = select(consent_standing).where(consent_standing.c.person.in_(bindparam("people", expanding=True)))
+_wides = select(consent_wide).where(consent_wide.c.person.in_(bindparam("people", expanding=True)))
 _notify = select(func.pg_notify(CHANNEL, consent_head.c.person)).where(
     consent_head.c.person.in_(bindparam("people", expanding=True))
 )
 _standing = (
-    select(consent_head.c.seq, consent_standing.c.statements)
+    select(consent_head.c.seq, consent_standing.c.statements, consent_wide.c.standing)
     .join_from(
         consent_head,
         consent_standing,
@@ -59,11 +63,13 @@ _standing = (
         ),
         isouter=True,
     )
+    .join(consent_wide, consent_wide.c.person == consent_head.c.person, isouter=True)
     .where(consent_head.c.person == bindparam("p"))
 )
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(tuple[CategoryStanding, ...])
+_wide_decoder = msgspec.json.Decoder(Wide)
 
 
 def record(connection: Connection, event: Event) -> Recorded:
@@ -79,41 +85,77 @@ def record_all(connection: Connection, events: Sequence[Event]) -> list[Recorded
     written none of them. Takes some hundreds at a time."""
     for event in events:
         wellformed.check(event)
-    people = sorted({event.person for event in events})
-    heads = _lock(connection, people)
-    known = _known(connection, [event.id for event in events])
-    standings = _projections(connection, people)
-    moved: dict[Key, int] = {}
-    rows: list[dict[str, object]] = []
-    results: list[Recorded] = []
+    book = _Book(connection, events)
     for event in events:
-        if (stored := known.get(event.id)) is not None:
+        book.take(event)
+    book.write()
+    return book.results
+
+
+class _Book:
+    """What stands about the people of one batch, and what the batch adds to it."""
+
+    def __init__(self, connection: Connection, events: Sequence[Event]) -> None:
+        self._connection = connection
+        people = sorted({event.person for event in events})
+        self._heads = _lock(connection, people)
+        self._known = _known(connection, [event.id for event in events])
+        self._standings = _projections(connection, people)
+        self._wides = _read_wides(connection, people)
+        self._moved: dict[Key, int] = {}
+        self._moved_wide: dict[str, int] = {}
+        self._added: list[tuple[Event, bytes, Recorded]] = []
+        self.results: list[Recorded] = []
+
+    def take(self, event: Event) -> None:
+        """Add one event. Raises EventRefused."""
+        if (stored := self._known.get(event.id)) is not None:
             if stored[0] != event:
                 raise EventIdReused
-            results.append(stored[1])
-            continue
-        key = (event.person, event.organisation, event.purpose)
-        before = standings.get(key, {})
-        rules.admit(before, event)
-        content, recorded = chain.link(event, heads[event.person])
-        rows.append(_row(event, content, recorded))
-        standings[key] = rules.step(before, event)
-        moved[key] = recorded.seq
-        heads[event.person] = recorded
-        known[event.id] = (event, recorded)
-        results.append(recorded)
-    if rows:
-        connection.execute(insert(consent_event), rows)
-        _project(connection, {key: (seq, standings[key]) for key, seq in moved.items()})
-        _advance(connection, {person: heads[person] for person, _, _ in moved})
-    return results
+            self.results.append(stored[1])
+            return
+        content, recorded = chain.link(event, self._heads[event.person])
+        if event.kind in CONSENT:
+            self._standings[_key(event)] = self._stepped(event)
+            self._moved[_key(event)] = recorded.seq
+        else:
+            before = self._wides.get(event.person, wide.NOTHING)
+            wide.admit(before, event)
+            self._wides[event.person] = wide.step(before, event)
+            self._moved_wide[event.person] = recorded.seq
+        self._added.append((event, content, recorded))
+        self._heads[event.person] = recorded
+        self._known[event.id] = (event, recorded)
+        self.results.append(recorded)
+
+    def _stepped(self, event: Event) -> ByCategory:
+        before = self._standings.get(_key(event), {})
+        if event.kind is not Kind.INVALIDATED:
+            rules.admit(before, event)
+            return rules.step(before, event)
+        earlier = [one for one in history(self._connection, event.person) if _key(one) == _key(event)]
+        earlier += [one for one, _, _ in self._added if _key(one) == _key(event)]
+        rules.admit(before, event, earlier)
+        return rules.fold([*earlier, event])[event.organisation, event.purpose]
+
+    def write(self) -> None:
+        """Store what was added, and what it comes to."""
+        if not self._added:
+            return
+        self._connection.execute(insert(consent_event), [_row(*one) for one in self._added])
+        _project(self._connection, {key: (seq, self._standings[key]) for key, seq in self._moved.items()})
+        _project_wide(
+            self._connection, {person: (seq, self._wides[person]) for person, seq in self._moved_wide.items()}
+        )
+        people = {event.person for event, _, _ in self._added}
+        _advance(self._connection, {person: self._heads[person] for person in people})
 
 
 def standing(connection: Connection, person: str, organisation: str, purpose: str) -> Standing:
     """What the ledger says of person × organisation × purpose, as this transaction sees it."""
     key = {"p": person, "organisation": organisation, "purpose": purpose}
     row = connection.execute(_standing, key).one_or_none()
-    return Standing(0, {}) if row is None else Standing(row.seq, decode(row.statements))
+    return read(organisation, purpose, row)
 
 
 def history(connection: Connection, person: str) -> list[Event]:
@@ -142,6 +184,11 @@ def projection(connection: Connection, person: str) -> dict[tuple[str, str], ByC
     return {key[1:]: statements for key, statements in _projections(connection, [person]).items()}
 
 
+def person_wide(connection: Connection, person: str) -> Wide:
+    """Objections, opt-outs and authorities of `person`, as this transaction sees them."""
+    return _read_wides(connection, [person]).get(person, wide.NOTHING)
+
+
 def rebuild(connection: Connection, person: str) -> bool:
     """Fold the events of `person` again and store what they come to. True when something else stood there.
 
@@ -149,13 +196,28 @@ def rebuild(connection: Connection, person: str) -> bool:
     """
     _lock(connection, [person])
     events = history(connection, person)
-    folded = rules.fold(events)
-    if folded == projection(connection, person):
+    folded, wide_folded = rules.fold(events), wide.fold(events)
+    if (folded, wide_folded) == (projection(connection, person), person_wide(connection, person)):
         return False
-    connection.execute(delete(consent_standing).where(consent_standing.c.person == person))
-    newest = {(person, event.organisation, event.purpose): seq for seq, event in enumerate(events, 1)}
+    for table in (consent_standing, consent_wide):
+        connection.execute(delete(table).where(table.c.person == person))
+    newest = {_key(event): seq for seq, event in enumerate(events, 1) if event.kind in CONSENT}
     _project(connection, {key: (seq, folded[key[1:]]) for key, seq in newest.items()})
+    if wide_folded != wide.NOTHING:
+        _project_wide(connection, {person: (len(events), wide_folded)})
     return True
+
+
+def read(organisation: str, purpose: str, row: Sequence[Any] | Row[Any] | None) -> Standing:
+    """A standing from (seq, statements, wide) as stored, for whoever reads them by other ways than `standing`; None
+    for a person without a head. Raises LedgerCorrupt."""
+    if row is None:
+        return Standing(0, {})
+    seq, statements, wide_ = row
+    if wide_ is None:
+        return Standing(int(seq), decode(statements))
+    found = _decode_wide(wide_)
+    return Standing(int(seq), decode(statements), found.about(organisation, purpose), found.opt_outs)
 
 
 def decode(statements: bytes | None) -> ByCategory:
@@ -169,6 +231,17 @@ def decode(statements: bytes | None) -> ByCategory:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LedgerCorrupt from error
     return by_category
+
+
+def _decode_wide(stored: bytes) -> Wide:
+    try:
+        return _wide_decoder.decode(stored)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise LedgerCorrupt from error
+
+
+def _key(event: Event) -> Key:
+    return event.person, event.organisation, event.purpose
 
 
 def _lock(connection: Connection, people: list[str]) -> dict[str, Recorded]:
@@ -198,6 +271,10 @@ def _projections(connection: Connection, people: list[str]) -> dict[Key, ByCateg
     return {(row.person, row.organisation, row.purpose): decode(row.statements) for row in rows}
 
 
+def _read_wides(connection: Connection, people: list[str]) -> dict[str, Wide]:
+    return {row.person: _decode_wide(row.standing) for row in connection.execute(_wides, {"people": people})}
+
+
 def _row(event: Event, content: bytes, recorded: Recorded) -> dict[str, object]:
     return {
         "person": event.person,
@@ -213,6 +290,8 @@ def _row(event: Event, content: bytes, recorded: Recorded) -> dict[str, object]:
 
 
 def _project(connection: Connection, standings: Mapping[Key, tuple[int, ByCategory]]) -> None:
+    if not standings:
+        return
     rows = [
         {
             "person": person,
@@ -227,6 +306,18 @@ def _project(connection: Connection, standings: Mapping[Key, tuple[int, ByCatego
     newer = {"seq": inserted.excluded.seq, "statements": inserted.excluded.statements}
     key = ["person", "organisation", "purpose"]
     connection.execute(inserted.on_conflict_do_update(index_elements=key, set_=newer), rows)
+
+
+def _project_wide(connection: Connection, wides: Mapping[str, tuple[int, Wide]]) -> None:
+    if not wides:
+        return
+    rows = [
+        {"person": person, "seq": seq, "standing": _encoder.encode(standing)}
+        for person, (seq, standing) in wides.items()
+    ]
+    inserted = _insert(connection, consent_wide)
+    newer = {"seq": inserted.excluded.seq, "standing": inserted.excluded.standing}
+    connection.execute(inserted.on_conflict_do_update(index_elements=["person"], set_=newer), rows)
 
 
 def _advance(connection: Connection, heads: Mapping[str, Recorded]) -> None:

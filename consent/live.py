@@ -22,7 +22,7 @@ from psycopg.rows import TupleRow
 from sqlalchemy import URL, make_url
 
 from consent.errors import LedgerUnavailable
-from consent.ledger import CHANNEL, decode
+from consent.ledger import CHANNEL, read
 from consent.model import Standing
 
 MOST_PEOPLE = 100_000
@@ -44,10 +44,11 @@ _Question = tuple[str, str]
 """organisation, purpose"""
 
 _STANDING = """
-    SELECT head.seq, standing.statements
+    SELECT head.seq, standing.statements, wide.standing
     FROM consent_head AS head
     LEFT JOIN consent_standing AS standing ON standing.person = head.person
         AND standing.organisation = {0} AND standing.purpose = {0}
+    LEFT JOIN consent_wide AS wide ON wide.person = head.person
     WHERE head.person = {0}
 """
 
@@ -115,7 +116,7 @@ class SqliteLedger:
             row = self._connection.execute(_STANDING.format("?"), (*question, person)).fetchone()
         except sqlite3.Error as error:
             raise LedgerUnavailable from error
-        standing = _read(row)
+        standing = read(organisation, purpose, row)
         self._kept.keep(person, question, standing)
         return standing
 
@@ -196,7 +197,7 @@ class PostgresLedger:
             row = fetch.result()
         except (psycopg.Error, OSError) as error:
             raise LedgerUnavailable from error
-        return _read(row)
+        return read(*question, row)
 
     def _fetched(self, fetch: asyncio.Task[Any]) -> None:
         self._fetches.discard(fetch)
@@ -255,10 +256,3 @@ def live_ledger(url: str) -> LiveLedger:
     if parsed.get_backend_name() == "sqlite":
         return SqliteLedger(Path(parsed.database or ""))
     return PostgresLedger(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
-
-
-def _read(row: Any) -> Standing:
-    if row is None:
-        return Standing(0, {})
-    seq, statements = row
-    return Standing(int(seq), decode(statements))

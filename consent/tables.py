@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of the ledger, of requests, and of who may decide for whom.
 
-Of the ledger `consent_event` is the truth; the two beside it follow from it. Nothing of it is ever updated or
-deleted by hand: an event is inserted once, the head moves with it, and a standing can be rebuilt from the events
-at any time.
+Of the ledger `consent_event` is the truth; head, standings and `consent_wide` follow from it: an event is inserted
+once, the head moves with it, and the rest can be rebuilt from the events at any time. Both stores refuse to update
+or delete an event, whoever asks: triggers, since SQLite has no grants. On PostgreSQL the gateway's role should
+besides be granted no more than INSERT and SELECT on `consent_event`, `consent_words` and `consent_terms`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Index,
     Integer,
     LargeBinary,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    event,
     text,
 )
 
@@ -70,6 +73,43 @@ consent_standing = Table(
     comment="Projection: what the events say, folded; rebuilt by `ledger.rebuild`.",
 )
 
+consent_wide = Table(
+    "consent_wide",
+    metadata,
+    Column("person", String(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False, comment="Seq of the newest event that this row takes in."),
+    Column("standing", LargeBinary, nullable=False, comment="JSON object (`consent/wide.py`), as folded."),
+    comment="Projection: objections, opt-outs and authorities of a person.",
+)
+
+consent_words = Table(
+    "consent_words",
+    metadata,
+    Column("hash", String(64), primary_key=True, comment="SHA-256 of the words, lower-case hexadecimal."),
+    Column("agreement", String(128), nullable=False),
+    Column("revision", String(64), nullable=False, comment="SHA-256 of the revision of the agreement."),
+    Column("language", String(35), nullable=False, comment="BCP 47."),
+    Column("format", String(16), nullable=False, comment="standard or easy-read."),
+    Column("words", LargeBinary, nullable=False, comment="UTF-8: the bytes that are hashed."),
+    Column("at", BigInteger, nullable=False, comment="Seconds since 1970, UTC, when it was first shown."),
+    comment="The words that citizens were shown; append-only.",
+)
+
+consent_terms = Table(
+    "consent_terms",
+    metadata,
+    Column("agreement", String(128), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False, comment="1, 2, 3 … without a gap."),
+    Column("revision", String(64), nullable=False, comment="SHA-256 of `terms`."),
+    Column("previous", String(64), nullable=False, comment="Revision before; empty for the first."),
+    Column(
+        "terms", LargeBinary, nullable=False, comment="Canonical JSON (RFC 8785) of what the agreement lets flow."
+    ),
+    Column("at", BigInteger, nullable=False, comment="Seconds since 1970, UTC, when it was put in force."),
+    comment="The revisions of each agreement; append-only, hash-linked.",
+)
+
+Index("consent_words_agreement", consent_words.c.agreement, consent_words.c.language)
 Index("consent_event_recipient", consent_event.c.organisation, consent_event.c.purpose, consent_event.c.person)
 
 consent_notice = Table(
@@ -152,3 +192,36 @@ consent_concealment = Table(
     Column("content", LargeBinary, nullable=False, comment="JSON: from whom, which categories, since, until."),
     comment="What a proxy must not see: no row, no count, no notice.",
 )
+
+APPEND_ONLY = ("consent_event", "consent_words", "consent_terms")
+
+REFUSE_FUNCTION = """
+CREATE OR REPLACE FUNCTION consent_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'consent: % is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$
+"""
+
+
+def append_only(table: str, dialect: str) -> list[str]:
+    """The statements that make a store refuse to change or remove a row of `table`."""
+    if dialect == "postgresql":
+        return [
+            REFUSE_FUNCTION,
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION consent_append_only()",
+        ]
+    return [
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, 'consent: {table} is append-only'); END"
+        for verb in ("UPDATE", "DELETE")
+    ]
+
+
+def _guard(table: Table, connection: Connection, **_: object) -> None:
+    for statement in append_only(table.name, connection.dialect.name):
+        connection.execute(text(statement))
+
+
+for _table in (consent_event, consent_words, consent_terms):
+    event.listen(_table, "after_create", _guard)

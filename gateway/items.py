@@ -123,7 +123,11 @@ def _held_back(record: Record) -> tuple[dict[str, str], ...]:
 
 def _consent(asked: Asked, standing: Standing, pair: Pair) -> str:
     """The event of the consent that this rests on."""
-    found = held(standing, pair.category, pair.source, asked.at_ms // 1000, asked.query.agreement)
+    user = asked.caller.user or asked.query.user
+    role = user.role if user else ""
+    found = held(
+        standing, pair.category, pair.source, asked.at_ms // 1000, asked.query.agreement, role, asked.caller.system
+    )
     return f"cns_{found.events[0]}" if found.events else ""
 
 

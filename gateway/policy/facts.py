@@ -133,7 +133,19 @@ class Facts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _UNDECIDED = ConsentFacts()
-_STATES: dict[State, ConsentState] = {state: state.value for state in State}
+_STATES: dict[State, ConsentState] = {
+    State.NONE: "none",
+    State.REQUESTED: "none",
+    State.DEFERRED: "none",
+    State.AWAITING: "none",
+    State.REFUSED: "refused",
+    State.WITHDRAWN: "withdrawn",
+    State.REVOKED: "withdrawn",
+    State.INVALIDATED: "withdrawn",
+    State.SUPERSEDED: "withdrawn",
+    State.EXPIRED: "expired",
+}
+"""How a state that is not given is told to the rules: whoever ended a consent, an agency learns that it ended."""
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Facts, strict=True)
 
@@ -145,13 +157,14 @@ def facts(
     user = caller.user or query.user
     ahead = (now // DAY_S + 1) * DAY_S
     decided = standing.by_category
+    role = user.role if user else ""
     return Facts(
         now,
         CallerFacts(
             caller.organisation,
             caller.organisation_active,
             caller.system_active,
-            user.role if user else "",
+            role,
             user.assured if user else False,
         ),
         PersonFacts(person.known),
@@ -170,7 +183,9 @@ def facts(
                     pair.source,
                     pair.category,
                     pair.fields,
-                    _consent(held(standing, pair.category, pair.source, now, query.agreement), ahead)
+                    _consent(
+                        held(standing, pair.category, pair.source, now, query.agreement, role, caller.system), ahead
+                    )
                     if pair.category in decided
                     else _UNDECIDED,
                 )

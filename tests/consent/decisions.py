@@ -134,7 +134,7 @@ def decisions(draw: st.DrawFn, at: int, earlier: list[str]) -> Event:
     """Any decision about the small world."""
     categories = draw(st.lists(st.sampled_from(CATEGORIES), min_size=1, max_size=2, unique=True))
     possible = [f"{category}/{field}" for category in categories for field in FIELDS]
-    kind = draw(st.sampled_from(list(Kind)))
+    kind = draw(st.sampled_from((Kind.GIVEN, Kind.REFUSED, Kind.WITHDRAWN)))
     return decision(
         kind,
         *categories,
