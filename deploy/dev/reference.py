@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import gateway
+from consent import wording
 from deploy.dev import exchange
 from gateway.errors import CommonsError, InternalFault
 from gateway.policy import vocabulary
@@ -77,7 +78,35 @@ def agency_api() -> str:
     return exchange.fill(written, exchange.tables(vocabulary.load()))
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings, "errors.md": errors, "exchange.md": agency_api}
+def consent_transitions() -> str:
+    """The page of what may follow what in the consent ledger."""
+    parts = [
+        "# Consent: which decision may follow which",
+        GENERATED,
+        "A decision is judged by how that which it names stands at that instant. In bold: how it stands "
+        "afterwards. A dash: nothing is recorded, and the answer is in the second table. Nothing leads out of an "
+        "end: who gives again begins a new record. [How the ledger thinks](../guides/consent.md) says what all of "
+        "them come to.",
+        wording.transition_table(),
+        "## What is refused, and why",
+        wording.refusals(),
+        "## Objections",
+        "UK GDPR Article 21. While an objection is pending or upheld the sharing stops.",
+        wording.objection_table(),
+        "## What others call it",
+        wording.statuses(),
+        "## Reasons",
+        wording.reasons(),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings,
+    "errors.md": errors,
+    "exchange.md": agency_api,
+    "consent-transitions.md": consent_transitions,
+}
 
 
 def _setting(name: str, field: FieldInfo) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -17,9 +18,18 @@ from gateway.settings import load
 group = typer.Typer(no_args_is_help=True, help="Record what a citizen decided, for staff who assist.")
 
 
+class Decided(StrEnum):
+    """What a citizen can tell staff at the counter or on the telephone."""
+
+    GIVEN = Kind.GIVEN.value
+    REFUSED = Kind.REFUSED.value
+    WITHDRAWN = Kind.WITHDRAWN.value
+    RENEWED = Kind.RENEWED.value
+
+
 @group.command("record")
 def consent_record(
-    kind: Annotated[Kind, typer.Argument(help="What the citizen decided.")],
+    kind: Annotated[Decided, typer.Argument(help="What the citizen decided.")],
     agreement: Annotated[str, typer.Argument(help="Under which agreement, e.g. dsa-2026-014.")],
     category: Annotated[list[str], typer.Argument(help="About which categories.")],
     data: Data,
@@ -32,7 +42,9 @@ def consent_record(
     """Record what a citizen decided. A withdrawal holds from the next release on every node."""
     citizen = normalise(identifier_system, identifier)
     seq = asyncio.run(
-        recording.assist(load(data), kind, citizen, agreement, category, actor=staff, channel=channel, days=days)
+        recording.assist(
+            load(data), Kind(kind), citizen, agreement, category, actor=staff, channel=channel, days=days
+        )
     )
     out.print(f"Recorded as decision {seq} of this citizen, and logged.")
 

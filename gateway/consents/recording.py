@@ -20,6 +20,7 @@ from consent import ledger
 from consent.chain import event_of
 from consent.model import Channel, Event, Kind, Provision, Recorded
 from consent.tables import consent_event
+from consent.words import PERMITTING
 from gateway import db, keyring
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
@@ -48,7 +49,7 @@ def event(
     held = {category for term in agreement.terms for category in term.categories}
     if not categories or not set(categories) <= held:
         raise Malformed("Name one or more categories that the agreement holds.")
-    given = kind is Kind.GIVEN
+    given = kind in PERMITTING
     return Event(
         id=str(uuid_utils.uuid7()),
         kind=kind,

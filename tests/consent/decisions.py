@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import uuid_utils
 from hypothesis import strategies as st
 
 from consent import rules
 from consent.errors import TransitionRefused
-from consent.model import Channel, Event, Kind, Provision, State
+from consent.model import Channel, Conditions, Event, Kind, Provision, State
+from consent.words import PERMITTING
 
 NOON = 1_800_000_000
 YEAR = 31_536_000
@@ -21,6 +23,12 @@ CHARITY = "uk/charity/9999901"
 DISCHARGE = "direct-care.discharge-planning"
 SUPPORT = "social-support"
 NOTICE = "6f1d" * 16
+REASON = {
+    Kind.REVOKED: "controller-decision",
+    Kind.INVALIDATED: "coercion",
+    Kind.SUPERSEDED: "agreement-widened",
+    Kind.CARRIED_OVER: "wording-changed",
+}
 PLAN = "support.plan"
 VISITS = "support.befriending"
 
@@ -45,9 +53,13 @@ def decision(
     purpose: str = DISCHARGE,
     agreement: str = "dsa-2026-014",
     predecessor: str = "",
+    conditions: Conditions | None = None,
+    **more: Any,
 ) -> Event:
     """A well-formed event; `fields` in full, `<category>/<field>`."""
-    given = kind is Kind.GIVEN
+    given = kind in PERMITTING
+    ends = given or kind is Kind.REQUESTED
+    more.setdefault("reason", REASON.get(kind, ""))
     return Event(
         id=id or str(uuid_utils.uuid7()),
         kind=kind,
@@ -55,14 +67,17 @@ def decision(
         organisation=organisation,
         purpose=purpose,
         agreement=agreement,
-        provision=Provision(categories=categories or (PLAN,), fields=fields, sources=sources),
+        provision=Provision(
+            categories=categories or (PLAN,), fields=fields, sources=sources, conditions=conditions
+        ),
         at=at,
         actor="citizen",
         channel=Channel.WEB,
-        expires_at=(at + YEAR if until is None else until) if given else 0,
+        expires_at=(at + YEAR if until is None else until) if ends else 0,
         notice_hash=NOTICE if given else "",
         language="en" if given else "",
         predecessor=predecessor,
+        **more,
     )
 
 
@@ -79,6 +94,36 @@ def refused(*categories: str, **more: object) -> Event:
 def withdrawn(*categories: str, **more: object) -> Event:
     """No longer."""
     return decision(Kind.WITHDRAWN, *categories, **more)  # type: ignore[arg-type]
+
+
+def requested(*categories: str, **more: object) -> Event:
+    """An organisation asks."""
+    return decision(Kind.REQUESTED, *categories, **more)  # type: ignore[arg-type]
+
+
+def deferred(*categories: str, **more: object) -> Event:
+    """Not now."""
+    return decision(Kind.DEFERRED, *categories, **more)  # type: ignore[arg-type]
+
+
+def renewed(*categories: str, **more: object) -> Event:
+    """Yes, for longer."""
+    return decision(Kind.RENEWED, *categories, **more)  # type: ignore[arg-type]
+
+
+def revoked(*categories: str, **more: object) -> Event:
+    """Ended by somebody else."""
+    return decision(Kind.REVOKED, *categories, **more)  # type: ignore[arg-type]
+
+
+def invalidated(target: str, *categories: str, **more: object) -> Event:
+    """Never valid."""
+    return decision(Kind.INVALIDATED, *categories, target=target, **more)  # type: ignore[arg-type]
+
+
+def superseded(*categories: str, **more: object) -> Event:
+    """Ended by a change of the agreement."""
+    return decision(Kind.SUPERSEDED, *categories, **more)  # type: ignore[arg-type]
 
 
 def after(*events: Event) -> rules.ByCategory:

@@ -6,15 +6,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from consent import errors, rules, wording
+from consent import errors, rules
+from consent.model import State
+from consent.reasons import REASONS
+from consent.transitions import TRANSITIONS
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "consent.md").read_text()
 
 
-def test_the_table_of_transitions_is_the_one_of_the_code() -> None:
-    shown = re.search(r"<!-- transitions: .*? -->\n(.*?)<!-- /transitions -->", GUIDE, re.DOTALL)
-    assert shown is not None
-    assert shown[1] == wording.transition_table(), "print wording.transition_table() into the guide"
+def test_every_state_every_kind_and_every_refusal_is_in_the_reference() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "consent-transitions.md").read_text()
+    for row in TRANSITIONS.values():
+        for outcome in row.values():
+            assert f"**{outcome}**" in page if isinstance(outcome, State) else f"| {outcome.sentence} |" in page
+    for kind, codes in REASONS.items():
+        assert all(f"| `{kind}` | `{code}` | {sentence} |" in page for code, sentence in codes.items())
+    assert all(f"({f'`{state}`'})" in page for state in State)
 
 
 def test_the_example_works_as_printed() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import given as for_all
 from msgspec.structs import replace
-from sqlalchemy import Engine, delete, func, select, update
+from sqlalchemy import Connection, Delete, Engine, Update, delete, func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from consent import ledger, rules
 from consent.chain import START, Broken, Verified
@@ -51,6 +52,18 @@ def state(engine: Engine, organisation: str = HOSPITAL, purpose: str = DISCHARGE
     with db.read(engine) as connection:
         standing = ledger.standing(connection, PERSON, organisation, purpose)
     return rules.held(standing, PLAN, "crm", NOON).state
+
+
+def tamper(connection: Connection) -> None:
+    """What somebody with all rights over the store can do: take the triggers away."""
+    for statement in UNGUARD[connection.dialect.name]:
+        connection.execute(text(statement))
+
+
+UNGUARD = {
+    "postgresql": ["DROP TRIGGER consent_event_append_only ON consent_event"],
+    "sqlite": ["DROP TRIGGER consent_event_no_update", "DROP TRIGGER consent_event_no_delete"],
+}
 
 
 def count(engine: Engine) -> int:
@@ -204,12 +217,34 @@ def test_a_projection_that_somebody_widened_is_put_right(engine: Engine) -> None
     record(engine, withdrawn(VISITS))
 
 
+# -- append-only ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "statement", [update(consent_event).values(at=1), delete(consent_event)], ids=["UPDATE", "DELETE"]
+)
+def test_the_store_itself_refuses_to_change_or_remove_an_event(engine: Engine, statement: Update | Delete) -> None:
+    first = record(engine, given())[-1]
+    with pytest.raises(DBAPIError, match="consent_event is append-only"), db.write(engine) as connection:
+        connection.execute(statement)
+    with db.read(engine) as connection:
+        assert ledger.verify_chain(connection, PERSON) == Verified(first)
+
+
+def test_postgresql_refuses_to_empty_the_table_of_events(fresh_database: str) -> None:
+    engine = db.connect(fresh_database)
+    with pytest.raises(DBAPIError, match="consent_event is append-only"), db.write(engine) as connection:
+        connection.execute(text("TRUNCATE consent_event"))
+    engine.dispose()
+
+
 # -- the chain ------------------------------------------------------------------------------------------------
 
 
 def test_a_changed_event_is_found(engine: Engine) -> None:
     record(engine, given(), withdrawn())
     with db.write(engine) as connection:
+        tamper(connection)
         content = connection.execute(select(consent_event.c.link).where(consent_event.c.seq == 2)).scalar_one()
         changed = content.replace(b"support.plan", b"support.pl4n")
         connection.execute(update(consent_event).where(consent_event.c.seq == 2).values(link=changed))
@@ -220,6 +255,7 @@ def test_a_changed_event_is_found(engine: Engine) -> None:
 def test_a_withdrawal_that_was_cut_off_with_its_head_is_found_by_what_was_seen_of_it(engine: Engine) -> None:
     first, second = record(engine, given(), withdrawn())
     with db.write(engine) as connection:
+        tamper(connection)
         connection.execute(delete(consent_event).where(consent_event.c.seq == 2))
         connection.execute(update(consent_head).values(seq=1, hash=bytes.fromhex(first.hash)))
     with db.read(engine) as connection:
@@ -251,6 +287,7 @@ def test_a_standing_that_cannot_be_read_is_not_an_empty_one(engine: Engine) -> N
 def test_a_history_that_cannot_be_read_is_not_a_shorter_one(engine: Engine) -> None:
     record(engine, given(), withdrawn())
     with db.write(engine) as connection:
+        tamper(connection)
         connection.execute(update(consent_event).where(consent_event.c.seq == 2).values(link=b"{}"))
     with db.read(engine) as connection, pytest.raises(LedgerCorrupt):
         ledger.history(connection, PERSON)

@@ -7,7 +7,8 @@ import pytest
 from msgspec import Struct
 
 from consent import chain, model, rules
-from consent.model import Standing
+from consent.model import Conditions, Frequency, ObjectionStanding, ObjectionState, Standing
+from consent.words import Unit
 from tests.consent.decisions import NOON, PLAN, after, given, withdrawn
 
 YES = given()
@@ -19,6 +20,9 @@ VALUES = [
     STANDING.by_category[PLAN][0],
     STANDING.by_category[PLAN][0].holes[0],
     rules.held(STANDING, PLAN, "crm", NOON),
+    Conditions(roles=("social-worker",)),
+    Frequency(1, 1, Unit.DAY),
+    ObjectionStanding((PLAN,), ObjectionState.PENDING),
     chain.START,
     chain.Verified(chain.START),
     chain.Broken(1, "an event is missing"),
