@@ -7,6 +7,7 @@ reverse. Until they stand, and if they cannot, nothing is answered but `/health/
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import importlib.metadata
@@ -23,13 +24,15 @@ from starlette.types import Receive, Scope, Send
 from connectors import registry as connected
 from connectors.registry import Registry
 from consent.live import live_ledger
-from gateway import db, keyring, migrate
+from gateway import activation, db, keyring, migrate
 from gateway.audit.log import Log
 from gateway.consents.chasing import Chaser
 from gateway.consents.deciding import Deciding
 from gateway.consents.propagation import Propagation
 from gateway.consents.receipts import Receipts
 from gateway.consents.recording import log_missing
+from gateway.db import Changes
+from gateway.errors import PolicyUnavailable
 from gateway.identity.addresses import is_loopback
 from gateway.identity.agencies import Agencies
 from gateway.identity.citizens import Citizens, nonce_key
@@ -45,9 +48,11 @@ from gateway.notices.courier import Courier
 from gateway.notices.endpoints import secret_keys
 from gateway.notices.post import Post
 from gateway.pipeline import Commons
-from gateway.policy import vocabulary as law
-from gateway.policy.embedded import EmbeddedJudge
+from gateway.policy.archive import Archive
+from gateway.policy.judges import EmbeddedJudges, Judges
+from gateway.policy.law import InForce, Law, to_serve
 from gateway.policy.memo import Memo
+from gateway.policy.opa import Opa, OpaJudges
 from gateway.policy.vocabulary import Vocabulary
 from gateway.settings import Settings
 from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
@@ -115,18 +120,15 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     changes = db.watch(settings.url)
     stack.push_async_callback(changes.close)
 
-    vocabulary = law.load(settings.policies_dir)
-    judge = Memo(EmbeddedJudge.unsafe_unsigned(vocabulary.folder))
-    fields = {code: vocabulary.fields(code) for code in vocabulary.categories}
-    packed = Path(str(importlib.resources.files("connectors")))
-    manifests = settings.manifests_dir or packed / "manifests"
-    registry = connected.load(manifests, manifests.with_name("mappings"), fields, settings.secrets)
+    law, judges = await _law(settings, engine, stack)
+    registry = _sources(settings, law.vocabulary)
     stack.push_async_callback(registry.close)
 
     access_log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
     await access_log.start()
     stack.push_async_callback(access_log.close)
     await log_missing(engine, access_log)
+    await activation.log_missing(engine, access_log)
     ledger = live_ledger(settings.url)
     stack.push_async_callback(ledger.close)
     people = People(engine, person_keys(keys), changes)
@@ -135,37 +137,66 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     loopback = is_loopback(urlsplit(url).hostname or "")
     await _deliver(engine, keys, stack, loopback=loopback)
     remote = RemoteKeys(loopback=loopback)
-    verifier = TokenVerifier(
-        keys.token, audience=url, trusted=settings.trusted_issuers, remote=remote, skew_s=settings.clock_skew_s
-    )
-    known = Agencies(engine, changes, verifier, own_issuer=url)
+    known = _agencies(settings, keys, engine, changes, remote)
+    in_force = InForce(law)
     citizens = _citizens(settings, keys, engine, remote)
-    commons = Commons(people, ledger, judge, vocabulary, registry, access_log, Itemiser(keys.pairwise, vocabulary))
-    limits = Limits(
+    app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
+    parts = _consent(settings, keys, engine, in_force, access_log, registry, citizens, known)
+    await _offer_consent(app, parts, stack)
+    app.include_router(problems.router())
+    app.include_router(log.router(access_log, settings.log_monitor_token))
+    _ready(app, engine, access_log, judges)
+    lasting = list(app.router.routes)
+    queries = RecordQueries(
+        known, public_url=url, max_body=settings.max_body_bytes, max_in_flight=settings.max_in_flight
+    )
+
+    async def adopt(law: Law) -> None:
+        """Serve under `law` from now on: all that depends on it is made anew and put in place without a pause in
+        between. Queries that have begun end under the law they began with. Routes that read the vocabulary belong
+        here, those that do not above."""
+        judge, vocabulary = Memo(await judges.of(law)), law.vocabulary
+        itemiser = Itemiser(keys.pairwise, vocabulary)
+        commons = Commons(people, ledger, judge, vocabulary, registry, access_log, itemiser)
+        in_force.law = law
+        app.router.routes[:] = lasting
+        app.include_router(agencies.router(access_log, known, vocabulary))
+        app.include_router(catalogue.router(known, vocabulary, registry))
+        app.openapi_schema = None
+        queries.serve_under(commons, _limits(settings, vocabulary, registry))
+
+    await adopt(law)
+    app.queries = queries
+    watch = activation.Watch(engine, changes, settings, access_log, law, adopt)
+    stack.push_async_callback(watch.close)
+
+
+def _sources(settings: Settings, vocabulary: Vocabulary) -> Registry:
+    packed = Path(str(importlib.resources.files("connectors")))
+    manifests = settings.manifests_dir or packed / "manifests"
+    mappings = manifests.with_name("mappings")
+    return connected.load(manifests, mappings, vocabulary.field_sets, settings.secrets)
+
+
+def _limits(settings: Settings, vocabulary: Vocabulary, registry: Registry) -> Limits:
+    return Limits(
         purposes=frozenset(vocabulary.purposes),
-        fields=fields,
+        fields=vocabulary.field_sets,
         sources=frozenset(registry.sources()),
         default_deadline_ms=settings.default_deadline_ms,
         max_deadline_ms=settings.max_deadline_ms,
         synthetic_only=settings.synthetic_only,
     )
-    app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
-    parts = _consent(settings, keys, engine, vocabulary, access_log, registry, citizens, known)
-    await _offer_consent(app, parts, stack)
-    app.include_router(agencies.router(access_log, known, vocabulary))
-    app.include_router(catalogue.router(known, vocabulary, registry))
-    app.include_router(problems.router())
-    app.include_router(log.router(access_log, settings.log_monitor_token))
-    _ready(app, engine, access_log)
-    app.openapi_schema = None
-    app.queries = RecordQueries(
-        commons,
-        known,
-        limits,
-        public_url=url,
-        max_body=settings.max_body_bytes,
-        max_in_flight=settings.max_in_flight,
-    )
+
+
+async def _law(settings: Settings, engine: Engine, stack: contextlib.AsyncExitStack) -> tuple[Law, Judges]:
+    """The law in force, and who judges under each law: the engine in the process, or OPA beside it."""
+    archive = Archive(settings.policy_archive)
+    law = await asyncio.to_thread(to_serve, engine, settings.policy_keys, archive)
+    if settings.judge == "embedded":
+        return law, EmbeddedJudges()
+    opa = await stack.enter_async_context(Opa(settings.opa_url, timeout_ms=settings.opa_timeout_ms))
+    return law, OpaJudges(opa, archive)
 
 
 async def _deliver(engine: Engine, keys: Keyring, stack: contextlib.AsyncExitStack, *, loopback: bool) -> None:
@@ -173,6 +204,12 @@ async def _deliver(engine: Engine, keys: Keyring, stack: contextlib.AsyncExitSta
     courier = Courier(engine, secret_keys(keys), Post(loopback=loopback))
     await courier.start()
     stack.push_async_callback(courier.close)
+
+
+def _agencies(settings: Settings, keys: Keyring, engine: Engine, changes: Changes, remote: RemoteKeys) -> Agencies:
+    url, trusted, skew_s = settings.public_url, settings.trusted_issuers, settings.clock_skew_s
+    verifier = TokenVerifier(keys.token, audience=url, trusted=trusted, remote=remote, skew_s=skew_s)
+    return Agencies(engine, changes, verifier, own_issuer=url)
 
 
 def _citizens(settings: Settings, keys: Keyring, engine: Engine, remote: RemoteKeys) -> Citizens:
@@ -191,15 +228,13 @@ def _consent(
     settings: Settings,
     keys: Keyring,
     engine: Engine,
-    vocabulary: Vocabulary,
+    in_force: InForce,
     access_log: Log,
     registry: Registry,
     citizens: Citizens,
     known: Agencies,
 ) -> Parts:
-    def law_now() -> Vocabulary:
-        return vocabulary
-
+    law_now = in_force.vocabulary
     url, key, people = settings.public_url, keys.token[0], person_keys(keys)
     propagation = Propagation(engine, key, people, law_now, public_url=url)
     accepts = {id: frozenset(manifest.identifiers.accepts) for id, manifest in registry.sources().items()}
@@ -218,9 +253,14 @@ async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExit
         app.include_router(noun.router(parts))
 
 
-def _ready(app: Gateway, engine: Engine, access_log: Log) -> None:
-    @app.get("/health/ready", tags=["health"], summary="Database and log answer; else 503")
-    def ready() -> JSONResponse:
+def _ready(app: Gateway, engine: Engine, access_log: Log, judges: Judges) -> None:
+    def database() -> None:
         with db.read(engine) as connection:
             connection.exec_driver_sql("SELECT 1")
+
+    @app.get("/health/ready", tags=["health"], summary="Database, log and judge answer; else 503")
+    async def ready() -> JSONResponse:
+        await asyncio.to_thread(database)
+        if not await judges.healthy():
+            raise PolicyUnavailable
         return JSONResponse({"status": "ready", "log_size": access_log.size})

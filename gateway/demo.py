@@ -38,7 +38,7 @@ from gateway.audit.checkpoint import vkey
 from gateway.audit.log import Log
 from gateway.consents import recording
 from gateway.identity.client import ask_token
-from gateway.policy import vocabulary as law
+from gateway.policy.law import in_force
 from gateway.settings import Settings
 
 SYSTEM = "xzz01-discharge"
@@ -203,7 +203,7 @@ class _Citizen:
 
     def __init__(self, settings: Settings, engine: Engine, log: Log, told: Story) -> None:
         self._engine, self._log = engine, log
-        self._agreement = law.load(settings.policies_dir).agreements[AGREEMENT]
+        self._agreement = in_force(engine, settings.policy_keys).vocabulary.agreements[AGREEMENT]
         self._person = sandbox.person_id(engine, settings, told)
 
     async def decide(self, kind: Kind) -> int:

@@ -20,6 +20,7 @@ import consent.tables
 import gateway.audit.tables
 import gateway.identity.tables
 import gateway.notices.tables
+import gateway.policy.tables
 from gateway import db
 from gateway.errors import DatabaseUnavailable
 
@@ -28,6 +29,7 @@ METADATA: tuple[MetaData, ...] = (
     gateway.notices.tables.metadata,
     consent.tables.metadata,
     gateway.audit.tables.metadata,
+    gateway.policy.tables.metadata,
 )
 """Every table of the commons, room by room: what the history must add up to."""
 

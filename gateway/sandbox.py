@@ -5,9 +5,11 @@ its test citizens written. Everything a newcomer, a benchmark or a test needs be
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ from connectors.sandbox.stories import ConsentAct, Story
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 from consent import ledger
 from consent.model import Channel, Event, Kind
-from gateway import db, keyring, migrate
+from gateway import activation, db, keyring, migrate
 from gateway.consents import recording
 from gateway.identity.client import make_key
 from gateway.identity.identifiers import normalise
@@ -30,8 +32,10 @@ from gateway.identity.linking import Linking, bulk_link
 from gateway.identity.registry import find_system, organisations, register_organisation, register_system
 from gateway.identity.sealing import person_keys
 from gateway.identity.tables import person
-from gateway.policy import vocabulary as law
+from gateway.policy import activated, law, packing, signing
+from gateway.policy.bundle import build
 from gateway.policy.vocabulary import Vocabulary
+from gateway.policy.vocabulary import load as read_policies
 from gateway.settings import Settings, load
 
 AGENCIES = {
@@ -75,7 +79,33 @@ def prepare(data_dir: Path, *, port: int, database_url: str = "") -> Settings:
     if not settings.keys.exists():
         keyring.create(settings.keys)
     migrate.upgrade(settings.url)
+    _put_law_in_force(settings)
     return settings
+
+
+def _put_law_in_force(settings: Settings) -> None:
+    """Sign the policies as they stand and activate them, if they are not in force already. The sandbox is its own
+    steward: its private key lies in its own folder, where no other gateway's may."""
+    steward = settings.data_dir / "steward"
+    if not settings.policy_keys.exists():
+        keyid, _ = signing.make_key(steward, "sandbox")
+        settings.policy_keys.mkdir(parents=True, mode=0o700)
+        shutil.copy(steward / f"{keyid}.pem", settings.policy_keys)
+    if not (key := steward / f"sandbox{signing.PRIVATE}").exists():
+        return  # somebody else is the steward here
+    made = build(read_policies(settings.policies_dir))
+    engine = db.connect(settings.url)
+    try:
+        with db.read(engine) as connection:
+            before = activated.in_force(connection)
+        if before is None or before[0].revision != made.revision:
+            keyid, private = signing.read_key(key)
+            issued = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H:%M:%SZ}"
+            release = packing.Release(before[0].sequence + 1 if before else 1, issued)
+            raw = packing.pack(made, release, lambda files: signing.sign(files, keyid, private))
+            activation.put_in_force(engine, settings, raw, "sandbox")
+    finally:
+        engine.dispose()
 
 
 def provider(data_dir: Path) -> Provider:
@@ -95,11 +125,12 @@ def settle(settings: Settings, *, people: int, seed: int, progress: Progress | N
     try:
         with db.read(engine) as connection:
             _require_same_town(connection, settings.data_dir, people, seed)
+        words = law.in_force(engine, settings.policy_keys).vocabulary
         summary = populate(people, seed, settings.data_dir / "town", progress)
         with db.write(engine) as connection:
             ids = _link(connection, settings)
             _register(connection, settings.data_dir / "clients")
-            _consents(connection, ids, law.load(settings.policies_dir))
+            _consents(connection, ids, words)
     finally:
         engine.dispose()
     return summary

@@ -29,6 +29,8 @@ TYPES: tuple[EventType, ...] = (
     EventType("connector.alarm", "A source answered with something that must not be believed; it was dropped."),
     EventType("session.started", "A citizen signed in."),
     EventType("session.ended", "A citizen signed out."),
+    EventType("policy.activated", "A law was put in force."),
+    EventType("policy.refused", "A law was not put in force; the one before stays."),
     EventType("consent.given", "A citizen agreed to a sharing."),
     EventType("consent.refused", "A citizen was asked to agree and said no."),
     EventType("consent.withdrawn", "A citizen took a consent back."),

@@ -6,6 +6,7 @@ Building needs the steward's private key and no gateway; what takes `--data` nee
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import time
 from pathlib import Path
@@ -13,8 +14,9 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.shared import Data, out
-from gateway.policy import packing, signing
+from gateway import activation
+from gateway.cli.shared import Data, out, register
+from gateway.policy import activated, packing, signing
 from gateway.policy.bundle import build
 from gateway.policy.packing import BundleRefusedError, Release
 from gateway.policy.vocabulary import load as load_policies
@@ -88,3 +90,29 @@ def _raw(file: Path) -> bytes:
         return file.read_bytes()
     except OSError:
         raise BundleRefusedError("malformed", f"{file} cannot be read") from None
+
+
+@group.command("activate")
+def activate(
+    file: File,
+    data: Data,
+    by: Annotated[str, typer.Option(help="Who activates it: a staff id, for the access log.")],
+) -> None:
+    """Put a law in force on every node. It must be signed by a trusted steward, be newer than the one before and
+    refuse every canary; a refused attempt is logged too, and the law before stays."""
+    found = asyncio.run(activation.activate(load(data), _raw(file), by))
+    out.print(f"Law {found.sequence}, revision {found.revision}, is in force.", soft_wrap=True)
+
+
+@group.command("history")
+def history(data: Data) -> None:
+    """Print every law that was in force, the newest last."""
+    with register(data) as connection:
+        rows = activated.history(connection)
+    for row in rows:
+        when = datetime.datetime.fromtimestamp(row.at, datetime.UTC)
+        out.print(
+            f"{row.sequence:>6} {when:%Y-%m-%d %H:%M} {row.revision} signed by {row.keyid}, activated by {row.by}",
+            soft_wrap=True,
+            highlight=False,
+        )

@@ -14,22 +14,22 @@ from gateway import db, keyring, migrate
 from gateway.app import create_app
 from gateway.cli.shared import Data, out
 from gateway.identity.client import ask_token
-from gateway.policy import vocabulary as law
+from gateway.policy import law
 from gateway.settings import Settings, load
 
 keys = typer.Typer(no_args_is_help=True, help="The key files of a gateway.")
 
 
 def _require_set_up(settings: Settings) -> None:
-    """Meet here, as a sentence, what is most often forgotten or mistyped: keys, schema, policies. Inside the
+    """Meet here, as a sentence, what is most often forgotten or mistyped: keys, schema, law. Inside the
     server the same would be a stack of calls."""
     keyring.load(settings.keys)
     engine = db.connect(settings.url)
     try:
         migrate.require_head(engine)
+        law.in_force(engine, settings.policy_keys)
     finally:
         engine.dispose()
-    law.load(settings.policies_dir)
 
 
 def serve(

@@ -30,7 +30,7 @@ from gateway.identity.sealing import person_keys
 from gateway.identity.tables import person_identifier
 from gateway.keyring import Keyring
 from gateway.model import Identifier
-from gateway.policy import vocabulary
+from gateway.policy.law import in_force
 from gateway.policy.vocabulary import Agreement
 from gateway.settings import Settings
 
@@ -111,13 +111,13 @@ async def assist(
 ) -> int:  # fmt: skip
     """Record a decision for a citizen whom staff assist, from outside a running gateway. Raises NotFound for an
     unknown citizen or agreement, and as `record`."""
-    terms = vocabulary.load(settings.policies_dir).agreements.get(agreement)
-    if terms is None:
-        raise NotFound("There is no agreement of that id.")
     keys = keyring.load(settings.keys)
     engine = db.connect(settings.url)
     log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
     try:
+        terms = in_force(engine, settings.policy_keys).vocabulary.agreements.get(agreement)
+        if terms is None:
+            raise NotFound("There is no agreement of that id.")
         await log.start()
         person = found(engine, keys, citizen)
         now = int(time.time())

@@ -61,7 +61,7 @@ def build(vocabulary: Vocabulary) -> Bundle:
             raise PolicyFolderError(f"{name}: the package must be {expected}")
     if (folder / MANIFEST).read_bytes() != rendered(manifest(vocabulary.rules)):
         raise PolicyFolderError(f"{MANIFEST} does not list the rules that are there: run `make docs`")
-    data = msgspec.json.encode(documents(vocabulary), order="sorted").decode()
+    data = compiled_data(vocabulary)
     sources = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.glob("data/**/*.yaml")}
     return assembled(modules, data, sources | {MANIFEST: (folder / MANIFEST).read_bytes()})
 
@@ -75,6 +75,11 @@ def assembled(modules: Mapping[str, str], data: str, sources: Mapping[str, bytes
         digest.update(f"{name}\n{len(parts[name])}\n".encode())
         digest.update(parts[name])
     return Bundle(digest.hexdigest(), modules, data, sources)
+
+
+def compiled_data(vocabulary: Vocabulary) -> str:
+    """The base documents as JSON text, the same for the same words."""
+    return msgspec.json.encode(documents(vocabulary), order="sorted").decode()
 
 
 def documents(vocabulary: Vocabulary) -> dict[str, Any]:

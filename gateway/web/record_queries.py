@@ -41,24 +41,27 @@ _CORRELATION = re.compile(rb"^[\x21-\x7e]{1,120}$")
 
 
 class RecordQueries:
-    """The query route of one worker."""
+    """The query route of one worker; it answers once it was told what to serve under."""
+
+    _commons: Commons
+    _limits: Limits
 
     def __init__(
         self,
-        commons: Commons,
         agencies: Agencies,
-        limits: Limits,
         *,
         public_url: str,
         max_body: int,
         max_in_flight: int,
     ) -> None:
-        self._commons = commons
         self._agencies = agencies
-        self._limits = limits
         self._public_url = public_url
         self._max_body = max_body
         self._free = max_in_flight
+
+    def serve_under(self, commons: Commons, limits: Limits) -> None:
+        """Answer every query that begins from now on with these parts; what has begun ends with those before."""
+        self._commons, self._limits = commons, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Every error is a problem; an unforeseen one is a 500 that says nothing."""

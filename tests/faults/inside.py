@@ -35,7 +35,7 @@ from gateway.model import Identifier
 from gateway.pipeline import Commons
 from gateway.policy import vocabulary
 from gateway.sandbox import story
-from gateway.web.record_queries import ASK, RecordQueries
+from gateway.web.record_queries import ASK
 from tests.fixtures.commons import World, question
 
 ALLERGIES_AND_PLAN = [
@@ -175,14 +175,7 @@ async def inside(
         watched = Watched(joined.registry)
         commons = replace(joined, registry=watched)
         commons = replace(commons, **parts(commons))
-        app.queries = RecordQueries(
-            commons,
-            real._agencies,
-            real._limits,
-            public_url=world.url,
-            max_body=world.settings.max_body_bytes,
-            max_in_flight=world.settings.max_in_flight,
-        )
+        real.serve_under(commons, real._limits)
         yield Inside(world, app, commons, watched.read)
 
 
@@ -211,6 +204,7 @@ def own_copy(world: World, folder: Path) -> World:
         "data_dir": folder,
         "keys_dir": world.settings.keys,
         "secrets_dir": world.settings.secrets,
+        "policy_keys_dir": world.settings.policy_keys,
         "log_commit_deadline_ms": 5000,  # a slow machine is no fault here
     }
     return replace(world, settings=world.settings.model_copy(update=changes), gateway=None)

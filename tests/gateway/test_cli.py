@@ -164,13 +164,32 @@ def test_a_gateway_without_a_schema_does_not_start(commons: Run) -> None:
     assert "Traceback" not in refused.said
 
 
-def test_an_agreement_with_a_mistake_is_named_before_the_gateway_starts(commons: Run, tmp_path: Path) -> None:
-    commons("keys", "init")
-    commons("migrate")
-    law = tmp_path / "policies"
+def test_an_agreement_with_a_mistake_is_named_before_it_is_signed(commons: Run, tmp_path: Path) -> None:
+    law, key = tmp_path / "policies", tmp_path / "steward" / "one.private.pem"
     shutil.copytree(Path(__file__).parents[2] / "policies", law)
     (law / "data" / "agreements" / "dsa-2026-099.yaml").write_text("id: dsa-2026-099\n")
-    refused = commons("serve", "--port", "1", COMMONS_POLICIES_DIR=str(law))
+    assert commons("policy", "keys", "--out", str(key.parent), "--keyid", "one").status == 0
+    arguments = (
+        "--key",
+        str(key),
+        "--sequence",
+        "1",
+        "--policies",
+        str(law),
+        "--out",
+        str(tmp_path / "law.tar.gz"),
+    )
+    refused = commons("policy", "build", *arguments)
     assert refused.status == 1
     assert "dsa-2026-099.yaml" in refused.said
+    assert "Traceback" not in refused.said
+    assert not (tmp_path / "law.tar.gz").exists()
+
+
+def test_a_gateway_without_a_law_does_not_start(commons: Run) -> None:
+    commons("keys", "init")
+    commons("migrate")
+    refused = commons("serve", "--port", "1")
+    assert refused.status == 1
+    assert "commons policy activate" in refused.said
     assert "Traceback" not in refused.said

@@ -127,7 +127,7 @@ def test_a_gateway_is_operated_as_told(tmp_path: Path) -> None:
     shell("setup")
     with served(tmp_path, folder, port):
         ready, *report = shell("health").split("\n")
-        assert json.loads(ready.partition("}")[0] + "}") == {"status": "ready", "log_size": 1}
+        assert json.loads(ready.partition("}")[0] + "}") == {"status": "ready", "log_size": 2}
         assert "OK " in ready + "".join(report)
         shell("backup")
     shell("rotate", "restore")
@@ -137,10 +137,38 @@ def test_a_gateway_is_operated_as_told(tmp_path: Path) -> None:
         assert len(keys) == 2
 
 
+def test_a_new_law_is_rolled_out_as_told(tmp_path: Path) -> None:
+    first, every, port = steps("operate.md"), steps("roll-out-a-law.md"), free_port()
+    folder = tmp_path / "commons"
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    run_here([step.commands for step in first if step.kind == "setup"], tmp_path, folder, port)
+    with served(tmp_path, folder, port):
+        for step in every:
+            if step.kind == "opa":
+                continue  # asked of a real OPA in tests/gateway/policy/test_opa.py
+            said = run_here([step.commands], tmp_path, folder, port)
+            assert all(text.strip() in said for _, text in step.shown), (step.kind, said)
+            assert step.kind != "activate" or retention(port, 60)
+
+
+def retention(port: int, days: int) -> bool:
+    """Whether the running gateway comes to publish an agreement with that many days."""
+    for _ in range(100):
+        found = httpx.get(f"http://127.0.0.1:{port}/v1/catalogue/agreements").json()["agreements"]
+        if days in [one["retention_days"] for one in found if one["id"] == "dsa-2026-014"]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def run_here(commands: Sequence[str], cwd: Path, folder: Path, port: int) -> str:
     """What commands say on a machine that has `commons` installed and `folder` for it."""
     script = "\n".join(["set -e -o pipefail", *commands])
-    script = script.replace("/var/lib/commons", str(folder)).replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    script = (
+        script.replace("/var/lib/commons", str(folder))
+        .replace("/tmp/law", str(cwd / "law"))
+        .replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    )
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=cwd,
