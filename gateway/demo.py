@@ -33,7 +33,7 @@ from connectors.sandbox.stories import Story
 from consent.errors import EventRefused
 from consent.model import Channel, Kind
 from gateway import db, keyring, sandbox
-from gateway.audit import verify
+from gateway.audit import shards, verify
 from gateway.audit.checkpoint import vkey
 from gateway.audit.log import Log
 from gateway.consents import recording
@@ -187,7 +187,7 @@ async def _scenes(
     stage.check(reasons == {"consent-withdrawn"}, "and the answer says why: consent-withdrawn")
 
     say("[bold]5. The log proves it", align="left")
-    key_text = vkey(settings.log_origin, keyring.load(settings.keys).log.public_key())
+    key_text = vkey(shards.this_year(settings.log_origin), keyring.load(settings.keys).log.public_key())
     for receipt in (receipt_1, receipt_2, receipt_3):
         async with http.get(receipt, headers={"Authorization": f"Bearer {token}", "Accept": "text/plain"}) as reply:
             proof = await reply.text()

@@ -152,7 +152,7 @@ class Forgetting:
         """Write every data key, wrapped, into a new file (0600), a line each; gives how many."""
         file.touch(mode=0o600, exist_ok=False)
         with db.read(self._engine) as connection, file.open("wb") as out:
-            row = connection.execute(select(head.c.origin, head.c.size).order_by(head.c.id.desc())).first()
+            row = connection.execute(select(head.c.origin, (head.c.start + head.c.size).label("size"))).first()
             if row is None:
                 raise ErasureFault("There is no log yet.")
             out.write(msgspec.json.encode(_BackupHead(row.origin, row.size)) + b"\n")
@@ -206,7 +206,7 @@ def _put_back(connection: Connection, file: Path) -> tuple[int, int]:
     with file.open("rb") as lines:
         try:
             first = msgspec.json.decode(next(lines, b""), type=_BackupHead)
-            size = connection.execute(select(func.max(head.c.size))).scalar_one()
+            size = connection.execute(select(head.c.start + head.c.size)).scalar_one()
             if first.size < size:
                 raise ErasureFault(
                     f"The backup of the keys is older than the database ({first.size} entries, not {size}): keys "

@@ -7,6 +7,7 @@ that says what to do. There are no development secrets here: keys are files made
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,6 +17,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 def _base_url(url: str) -> str:
     return str(HttpUrl(url)).rstrip("/")
+
+
+def _without_year(origin: str) -> str:
+    if re.search(r"/[0-9]{4}$", origin):
+        raise ValueError("leave the year out: the log has a shard a year, and each adds its own")
+    return origin.rstrip("/")
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -55,10 +62,10 @@ class Settings(BaseSettings):
         description="The address agencies use, without a trailing slash. It is the OAuth issuer (RFC 8414) and "
         "the token audience; it never comes from the Host header, which a caller can choose."
     )
-    log_origin: str = Field(
-        pattern=r"^[!-*,-~]{1,200}$",
-        description="Origin of the access log: a schema-less URL prefix, e.g. `gateway.example/log/2026` "
-        "(C2SP tlog-checkpoint: no spaces, no plus sign).",
+    log_origin: Annotated[str, AfterValidator(_without_year)] = Field(
+        pattern=r"^[!-*,-~]{1,190}$",
+        description="Name of the access log: a schema-less URL prefix, e.g. `gateway.example/log`, to which each "
+        "year's shard adds its year: `gateway.example/log/2026` (C2SP tlog-checkpoint: no spaces, no plus sign).",
     )
     log_monitor_token: str | None = Field(
         default=None,

@@ -22,6 +22,8 @@ class EventType(Struct, frozen=True):
 
 TYPES: tuple[EventType, ...] = (
     EventType("log.started", "A log begins under this origin."),
+    EventType("log.closed", "A year of the log ends; the next one has this origin."),
+    EventType("log.continued", "A year of the log begins, after the one whose final checkpoint this entry holds."),
     EventType("access.intended", "A query was decided and is about to be gathered; nothing has been fetched."),
     EventType("access.refused", "A query was refused as a whole; nothing was released."),
     EventType("access.previewed", "A decision was asked for without data."),
@@ -69,7 +71,8 @@ class Entry(Struct, frozen=True):
 
     The members up to `subjects` stand in the clear and must not be personal. `groups` maps names of GROUPS to
     objects of strings, integers, lists and objects; they are committed to with salts, and sealed under the key of
-    `subject_key` (an opaque person; empty for none) and, for `actor`, of the organisation's staff.
+    `subject_key` (an opaque person; empty for none) and, for `actor`, of the organisation's staff. `previous` is
+    the final checkpoint of the year before, in the entry that continues it.
     """
 
     id: str
@@ -83,6 +86,7 @@ class Entry(Struct, frozen=True):
     subjects: int
     groups: Mapping[str, dict[str, Any] | Struct]
     subject_key: str = ""
+    previous: str = ""
 
 
 NAMES = frozenset(kind.name for kind in TYPES)

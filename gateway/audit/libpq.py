@@ -175,6 +175,11 @@ def bigint(value: int) -> bytes:
     return value.to_bytes(8, "big", signed=True)
 
 
+def integer(value: int) -> bytes:
+    """An integer of four bytes, in its binary form."""
+    return value.to_bytes(4, "big", signed=True)
+
+
 def bigints(values: Sequence[int]) -> bytes:
     """A bigint[]."""
     return _array(_BIGINT, [bigint(value) for value in values])

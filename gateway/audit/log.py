@@ -11,23 +11,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import time
 from collections import deque
+from collections.abc import Sequence
 
-import uuid_utils
 from msgspec import Struct
 from sqlalchemy import Engine
 
 from gateway import db
 from gateway.audit import integrity, leaf
-from gateway.audit.checkpoint import Signer
+from gateway.audit.checkpoint import Checkpoint
 from gateway.audit.events import Entry
 from gateway.audit.integrity import LogRefused
 from gateway.audit.leaf import Opened
 from gateway.audit.postgres import PostgresStore
 from gateway.audit.reader import Proof, Reader, StoredEntry
 from gateway.audit.sealing import SealKey
-from gateway.audit.sequencer import Claim, Claimed, Committed, Guard, Item, Moved, Result, Sequencer
+from gateway.audit.sequencer import (
+    Claim,
+    Claimed,
+    Committed,
+    Guard,
+    Item,
+    Moved,
+    Result,
+    Sequencer,
+)
+from gateway.audit.shards import Clock, Signers, now_ms
 from gateway.audit.sqlite import SqliteStore
 from gateway.audit.store import Store, StoreError
 from gateway.errors import AuditUnavailable
@@ -56,12 +65,25 @@ class _Waiting(Struct):
 class Log:
     """Appends in batches, one after the other; reads through the engine. Belongs to one event loop."""
 
-    def __init__(self, engine: Engine, keyring: Keyring, origin: str, *, deadline_ms: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        keyring: Keyring,
+        name: str,
+        *,
+        deadline_ms: int,
+        seen: Sequence[Checkpoint] = (),
+        clock: Clock = now_ms,
+    ) -> None:
+        """`name` and a year are the origin of a shard; `seen` are checkpoints that others keep of this log, which
+        the database must not be behind of."""
         self._engine = engine
         self._deadline_ms = deadline_ms
-        self._signer = Signer(origin, keyring.log)
+        self._signers = Signers(name, keyring.log)
+        self._seen = seen
+        self._clock = clock
         self._seal_key = SealKey(keyring.seal, keyring.wrap.read)
-        self._reader = Reader(engine, origin, self._seal_key)
+        self._reader = Reader(engine, name, self._seal_key)
         self._waiting: deque[_Waiting] = deque()
         self._flying: list[_Waiting] = []
         self._held_up: list[_Waiting] = []
@@ -93,7 +115,7 @@ class Log:
     async def append(self, event: Entry, *, guard: Guard | None = None, claim: Claim | None = None) -> Result:
         """Append one event. Without guard and claim the result is Committed. Raises AuditUnavailable, and
         ValueError or TypeError for an event that cannot be an entry."""
-        item = Item(leaf.build(event), event.at_ms, guard, claim)
+        item = Item(leaf.build(event), guard, claim)
         if self._work is None or len(self._waiting) >= WAITING:
             raise AuditUnavailable
         waiting = _Waiting(item, self._loop.create_future(), self._loop.time())
@@ -103,16 +125,18 @@ class Log:
 
     async def _open(self) -> tuple[Store, Sequencer]:
         store = self._store()
-        sequencer = Sequencer(store, self._signer, self._seal_key)
+        sequencer = Sequencer(store, self._signers, self._seal_key, self._clock)
         try:
             found = (await store.begin(())).head
             if found is not None:
-                await integrity.check(store, found, self._signer)
+                await integrity.check(store, found, self._signers, self._seen)
             await store.rollback()
             if found is None:
-                now_ms, id_ = time.time_ns() // 1_000_000, str(uuid_utils.uuid7())
-                started = Entry(id_, "log.started", now_ms, "", self._signer.origin, "", "", "", 0, {})
-                await sequencer.begin_log(leaf.build(started), now_ms)
+                if self._seen:
+                    raise LogRefused(
+                        "The database holds no log, but checkpoints of it were published or witnessed: restore it."
+                    )
+                await sequencer.begin_log()
         except BaseException:
             await store.rollback()
             await store.close()
@@ -168,21 +192,36 @@ class Log:
     # -- looking up ----------------------------------------------------------------------------------------
 
     @property
+    def reader(self) -> Reader:
+        """All that can be read of the log."""
+        return self._reader
+
+    @property
+    def origin(self) -> str:
+        """Origin of the newest shard; empty before the log has begun."""
+        shard = self._reader.shard()
+        return shard.origin if shard else ""
+
+    @property
     def size(self) -> int:
-        """How many entries the newest checkpoint covers."""
+        """How many entries the newest checkpoint covers, of the newest shard."""
         return self._reader.size()
 
-    def checkpoint(self) -> str:
-        """The newest signed checkpoint."""
-        return self._reader.checkpoint()
+    def checkpoint(self, year: int | None = None) -> str:
+        """The newest signed checkpoint of a shard (none: the newest); empty when there is no such shard."""
+        return self._reader.checkpoint(year)
 
-    def tile(self, level: int, n: int, width: int) -> bytes | None:
-        """`width` hashes of tile (level, n), None when the log does not have them."""
-        return self._reader.tile(level, n, width)
+    def tile(self, level: int, n: int, width: int, year: int | None = None) -> bytes | None:
+        """`width` hashes of tile (level, n) of a shard, None when it does not have them."""
+        return self._reader.tile(level, n, width, year)
 
-    def bundle(self, n: int, width: int) -> bytes | None:
-        """`width` entries of bundle n, None when the log does not have them."""
-        return self._reader.bundle(n, width)
+    def bundle(self, n: int, width: int, year: int | None = None) -> bytes | None:
+        """`width` entries of bundle n of a shard, None when it does not have them."""
+        return self._reader.bundle(n, width, year)
+
+    def count(self, person: str, organisation: str, purpose: str, since_ms: int) -> int:
+        """How many answers about a person were released; see Reader. Reads the database: not on an event loop."""
+        return self._reader.count(person, organisation, purpose, since_ms)
 
     def entry_by_id(self, id: str) -> StoredEntry | None:
         """The entry of an event."""

@@ -11,15 +11,25 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.audit.libpq import Call, Lane, bigint, bigints, byteas, ints, number, texts
-from gateway.audit.store import Begun, DataKeyRow, Head, Rows, StoreError, Taken
+from gateway.audit.libpq import Call, Lane, bigint, bigints, byteas, integer, ints, number, texts
+from gateway.audit.store import Begun, Counted, DataKeyRow, Head, Rows, ShardRow, StoreError, Taken
 
 _INSERTS: dict[str, tuple[tuple[str, Callable[[Sequence[Any]], bytes]], ...]] = {
     "entry": (("bigint", bigints), ("text", texts), ("bytea", byteas), ("bytea", byteas)),
     "payload": (("bigint", bigints), ("text", texts), ("bytea", byteas), ("text", texts), ("bytea", byteas)),
     "data_key": (("text", texts), ("text", texts), ("text", texts), ("text", texts), ("bytea", byteas)),
-    "tile": (("int", ints), ("bigint", bigints), ("bytea", byteas), ("bytea", byteas)),
-    "claim": (("text", texts), ("bytea", byteas), ("bytea", byteas), ("text", texts), ("bigint", bigints)),
+    "tile": (("int", ints), ("int", ints), ("bigint", bigints), ("bytea", byteas), ("bytea", byteas)),
+    "claim": (("bytea", byteas), ("bytea", byteas), ("text", texts), ("bigint", bigints)),
+    "subject_entry": (
+        ("bytea", byteas),
+        ("text", texts),
+        ("bigint", bigints),
+        ("bigint", bigints),
+        ("text", texts),
+        ("text", texts),
+        ("bigint", bigints),
+    ),
+    "shard": (("int", ints), ("text", texts), ("bigint", bigints), ("bigint", bigints), ("text", texts)),
 }
 
 
@@ -30,14 +40,22 @@ def _insert_sql(table: str, types: Sequence[str]) -> str:
 
 _INSERT = {table: _insert_sql(table, [kind for kind, _ in columns]) for table, columns in _INSERTS.items()}
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement must see what was committed before it
-_LOCK = "SELECT size, frontier, checkpoint, erasures FROM log.head WHERE id = 1 FOR UPDATE"
+_LOCK = "SELECT size, frontier, checkpoint, year, start, erasures FROM log.head WHERE id = 1 FOR UPDATE"
 _LOCK_NOTHING = "SELECT pg_advisory_xact_lock(hashtext('log.head'))"
 _CONSENT = "SELECT person, seq FROM consent_head WHERE person = ANY($1::text[]) FOR SHARE SKIP LOCKED"
 _PEOPLE = "SELECT person FROM consent_head WHERE person = ANY($1::text[])"
-_INDICES = "SELECT id, idx FROM log.entry WHERE id = ANY($1::text[])"
-_CLAIMS = (
-    "SELECT c.system, c.key, c.digest, c.query FROM log.claim c JOIN unnest($1::text[], $2::bytea[]) "
-    "AS w(system, key) ON c.system = w.system AND c.key = w.key"
+_PLACES = "SELECT id, idx FROM log.entry WHERE id = ANY($1::text[])"
+_CLAIMS = "SELECT key, digest, query FROM log.claim WHERE key = ANY($1::bytea[])"
+_LAST_NUMBERS = (
+    "SELECT w.s, w.o, last.number FROM unnest($1::bytea[], $2::text[]) AS w(s, o) JOIN LATERAL (SELECT number FROM "
+    "log.subject_entry WHERE subject = w.s AND organisation = w.o ORDER BY number DESC LIMIT 1) AS last ON true"
+)
+_COUNTS = "SELECT organisation, count FROM log.organisation_count WHERE organisation = ANY($1::text[])"
+_SHARDS = "SELECT year, origin, start, size, checkpoint FROM log.shard ORDER BY year"
+_SWEEP = (
+    "WITH looked AS MATERIALIZED (SELECT key, at_ms FROM log.claim WHERE key > $1::bytea ORDER BY key "
+    "LIMIT $2::bigint), gone AS (DELETE FROM log.claim WHERE key IN (SELECT key FROM looked "
+    "WHERE at_ms < $3::bigint)) SELECT key FROM looked ORDER BY key DESC LIMIT 1"
 )
 _DATA_KEYS = (
     "SELECT k.id, k.subject, k.organisation, k.retention, k.wrapped FROM log.data_key k "
@@ -45,11 +63,12 @@ _DATA_KEYS = (
     "ON k.subject = w.s AND k.organisation = w.o AND k.retention = w.r"
 )
 _LEAVES = "SELECT leaf_hash FROM log.entry WHERE idx >= $1::bigint AND idx < $2::bigint ORDER BY idx"
-_ROOTS = "SELECT root FROM log.tile WHERE level = $1::bigint AND n >= $2::bigint AND n < $3::bigint ORDER BY n"
+_ROOTS = (
+    "SELECT root FROM log.tile WHERE year = $1::int AND level = $2::int AND n >= $3::bigint AND n < $4::bigint "
+    "ORDER BY n"
+)
 _ADVANCE = (
-    "INSERT INTO log.head (id, origin, size, frontier, checkpoint) VALUES (1, $1::text, $2::bigint, $3::bytea, "
-    "$4::text) ON CONFLICT (id) DO UPDATE SET size = excluded.size, frontier = excluded.frontier, "
-    "checkpoint = excluded.checkpoint"
+    "SELECT log.advance($1::text, $2::bigint, $3::bytea, $4::text, $5::int, $6::bigint, $7::text[], $8::bigint[])"
 )
 
 
@@ -81,17 +100,39 @@ class PostgresStore:
             changing = frozenset(person.decode() for (person,) in found[1]) - consent.keys()
         if not heads:
             return Begun(None, consent, changing)
-        size, frontier, checkpoint, erasures = heads[0]
-        return Begun(Head(number(size), frontier, checkpoint.decode()), consent, changing, number(erasures))
+        size, frontier, checkpoint, year, start, erasures = heads[0]
+        head = Head(number(size), frontier, checkpoint.decode(), number(year), number(start))
+        return Begun(head, consent, changing, number(erasures))
 
-    async def taken(self, ids: Sequence[str], claims: Sequence[tuple[str, bytes]]) -> Taken:
+    async def taken(self, ids: Sequence[str], claims: Sequence[bytes]) -> Taken:
         """See Store."""
-        systems, keys = [system for system, _ in claims], [key for _, key in claims]
-        indices, found = await self._run((_INDICES, (texts(ids),)), (_CLAIMS, (texts(systems), byteas(keys))))
+        places, found = await self._run((_PLACES, (texts(ids),)), (_CLAIMS, (byteas(claims),)))
         return Taken(
-            {id_.decode(): number(index) for id_, index in indices},
-            {(system.decode(), key): (digest, query.decode()) for system, key, digest, query in found},
+            {id_.decode(): number(place) for id_, place in places},
+            {key: (digest, query.decode()) for key, digest, query in found},
         )
+
+    async def counted(self, subjects: Sequence[tuple[bytes, str]], organisations: Sequence[str]) -> Counted:
+        """See Store."""
+        columns = (byteas([subject for subject, _ in subjects]), texts([name for _, name in subjects]))
+        last, counts = await self._run((_LAST_NUMBERS, columns), (_COUNTS, (texts(organisations),)))
+        return Counted(
+            {(subject, organisation.decode()): number(n) for subject, organisation, n in last},
+            {organisation.decode(): number(count) for organisation, count in counts},
+        )
+
+    async def shards(self) -> list[ShardRow]:
+        """See Store."""
+        (found,) = await self._run((_SHARDS, ()))
+        return [
+            ShardRow(number(year), origin.decode(), number(start), number(size), checkpoint.decode())
+            for year, origin, start, size, checkpoint in found
+        ]
+
+    async def sweep_claims(self, after: bytes, count: int, before_ms: int) -> bytes:
+        """See Store."""
+        (found,) = await self._run((_SWEEP, (after, bigint(count), bigint(before_ms))))
+        return found[0][0] if found else b""
 
     async def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], DataKeyRow]:
         """See Store."""
@@ -107,20 +148,31 @@ class PostgresStore:
         (rows,) = await self._run((_LEAVES, (bigint(start), bigint(end))))
         return [leaf_hash for (leaf_hash,) in rows]
 
-    async def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
+    async def tile_roots(self, year: int, level: int, start: int, end: int) -> list[bytes]:
         """See Store."""
-        (rows,) = await self._run((_ROOTS, (bigint(level), bigint(start), bigint(end))))
+        (rows,) = await self._run((_ROOTS, (integer(year), integer(level), bigint(start), bigint(end))))
         return [root for (root,) in rows]
 
     async def commit(self, rows: Rows, origin: str, head: Head) -> None:
         """See Store."""
-        tables = (rows.entries, rows.payloads, rows.data_keys, rows.tiles, rows.claims)
+        tables = (
+            rows.entries, rows.payloads, rows.data_keys, rows.tiles, rows.claims, rows.subjects, rows.shards,
+        )  # fmt: skip
         calls: list[Call] = []
         for (table, columns), found in zip(_INSERTS.items(), tables, strict=True):
             if found:
                 packed = zip(columns, zip(*found, strict=True), strict=True)
                 calls.append((_INSERT[table], [pack(values) for (_, pack), values in packed]))
-        advanced = (origin.encode(), bigint(head.size), head.frontier, head.checkpoint.encode())
+        advanced = (
+            origin.encode(),
+            bigint(head.size),
+            head.frontier,
+            head.checkpoint.encode(),
+            integer(head.year),
+            bigint(head.start),
+            texts([row.organisation for row in rows.counts]),
+            bigints([row.entries for row in rows.counts]),
+        )
         await self._run(*calls, (_ADVANCE, advanced), ("COMMIT", ()))
         self._inside = False
 

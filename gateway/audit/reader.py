@@ -6,19 +6,26 @@ Full tiles stand in the database; partial ones are made of leaf hashes, or of th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import orjson
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Row, func, select
 
 from gateway import db
 from gateway.audit import leaf, merkle, sealing, tiles
 from gateway.audit.leaf import Opened
 from gateway.audit.sealing import SealKey
-from gateway.audit.tables import data_key, entry, head, payload, tile
+from gateway.audit.shards import Shard
+from gateway.audit.tables import data_key, entry, head, payload, subject_entry, tile
+from gateway.audit.tables import shard as shard_table
 
 
 class StoredEntry(Struct, frozen=True):
-    """An entry as it stands in the log. `entry` is the leaf's bytes; the other members are read from it."""
+    """An entry as it stands in the log: `index` in its shard, `place` among all entries of all years. `entry` is
+    the leaf's bytes; the other members are read from it. `number` is its number among the entries of its citizen
+    and organisation, where it was found by the citizen (else 0)."""
 
     index: int
     id: str
@@ -28,10 +35,15 @@ class StoredEntry(Struct, frozen=True):
     at_ms: int
     entry: bytes
     leaf_hash: bytes
+    origin: str = ""
+    year: int = 0
+    place: int = 0
+    number: int = 0
 
 
 class Proof(Struct, frozen=True):
-    """That a leaf is in the log: the path to the root of a checkpoint; `text` is a C2SP `.tlog-proof` file."""
+    """That a leaf is in its shard of the log: the path to the root of a checkpoint; `text` is a C2SP `.tlog-proof`
+    file."""
 
     index: int
     path: tuple[bytes, ...]
@@ -40,57 +52,100 @@ class Proof(Struct, frozen=True):
 
 
 class Reader:
-    """Reads one log."""
+    """Reads one log, all its shards. Where a method takes a `year`, none means the newest shard."""
 
-    def __init__(self, engine: Engine, origin: str, seal_key: SealKey) -> None:
+    def __init__(self, engine: Engine, name: str, seal_key: SealKey) -> None:
         self._engine = engine
-        self._origin = origin
+        self._name = name
         self._seal_key = seal_key
+        self._closed: tuple[Shard, ...] = ()
 
-    def size(self) -> int:
-        """How many entries the newest checkpoint covers."""
+    def shards(self) -> tuple[Shard, ...]:
+        """Every shard, oldest first; the last is the one that grows. Empty before the log has begun."""
         with db.read(self._engine) as connection:
-            return _head(connection)[0]
+            return self._shards(connection)
 
-    def checkpoint(self) -> str:
-        """The newest signed checkpoint."""
+    def shard(self, year: int | None = None) -> Shard | None:
+        """One shard, None when there is none of that year."""
         with db.read(self._engine) as connection:
-            return _head(connection)[1]
+            return self._shard(connection, year)
 
-    def tile(self, level: int, n: int, width: int) -> bytes | None:
-        """`width` hashes of tile (level, n); None when the log is not that large."""
+    def size(self, year: int | None = None) -> int:
+        """How many entries the newest checkpoint of a shard covers; 0 when there is no such shard."""
+        shard = self.shard(year)
+        return shard.size if shard else 0
+
+    def checkpoint(self, year: int | None = None) -> str:
+        """The newest signed checkpoint of a shard; empty when there is no such shard."""
+        shard = self.shard(year)
+        return shard.checkpoint if shard else ""
+
+    def tile(self, level: int, n: int, width: int, year: int | None = None) -> bytes | None:
+        """`width` hashes of tile (level, n) of a shard; None when it is not that large."""
         with db.read(self._engine) as connection:
-            if tiles.width_at(level, n, _head(connection)[0]) < width:
+            shard = self._shard(connection, year)
+            if shard is None or tiles.width_at(level, n, shard.size) < width:
                 return None
-            return _hashes(connection, level, n, width)
+            return _hashes(connection, shard, level, n, width)
 
-    def bundle(self, n: int, width: int) -> bytes | None:
-        """`width` entries of bundle n; None when the log is not that large."""
-        start = n * tiles.WIDTH
+    def bundle(self, n: int, width: int, year: int | None = None) -> bytes | None:
+        """`width` entries of bundle n of a shard; None when it is not that large."""
         with db.read(self._engine) as connection:
-            if tiles.width_at(tiles.ENTRIES, n, _head(connection)[0]) < width:
+            shard = self._shard(connection, year)
+            if shard is None or tiles.width_at(tiles.ENTRIES, n, shard.size) < width:
                 return None
+            start = shard.start + n * tiles.WIDTH
             query = select(entry.c.entry).where(entry.c.idx >= start, entry.c.idx < start + width)
             return tiles.bundle([bytes(row.entry) for row in connection.execute(query.order_by(entry.c.idx))])
 
     def entry_by_id(self, id: str) -> StoredEntry | None:
         """The entry of an event."""
-        query = select(entry.c.idx, entry.c.leaf_hash, entry.c.entry).where(entry.c.id == id)
+        query = select(entry).where(entry.c.id == id)
         with db.read(self._engine) as connection:
             row = connection.execute(query).first()
-        if row is None:
-            return None
-        members = orjson.loads(bytes(row.entry))
-        return StoredEntry(
-            index=row.idx,
-            id=id,
-            type=members["type"],
-            org=members["org"],
-            purpose=members["purpose"],
-            at_ms=members["t"],
-            entry=bytes(row.entry),
-            leaf_hash=bytes(row.leaf_hash),
+            return None if row is None else self._stored(row, self._shards(connection))
+
+    def of_person(
+        self, person: str, after: int = -1, limit: int = 100, *, before: int | None = None, organisation: str = ""
+    ) -> list[StoredEntry]:
+        """Entries about a person (opaque id), oldest first, from the place behind `after`; or, with `before`,
+        newest first, from the place before that one. `organisation` takes only those of one."""
+        mine = subject_entry.c
+        query = (
+            select(entry, mine.number)
+            .join(subject_entry, mine.idx == entry.c.idx)
+            .where(mine.subject == self._seal_key.short(person))
         )
+        if organisation:
+            query = query.where(mine.organisation == organisation)
+        if before is None:
+            query = query.where(mine.idx > after).order_by(mine.idx)
+        else:
+            query = query.where(mine.idx < before).order_by(mine.idx.desc())
+        with db.read(self._engine) as connection:
+            shards = self._shards(connection)
+            return [self._stored(row, shards, row.number) for row in connection.execute(query.limit(limit))]
+
+    def places_of(self, person: str) -> list[int]:
+        """The places of all entries about a person (`payload.idx`), in order: what an erasure is about."""
+        mine = subject_entry.c
+        query = select(mine.idx).where(mine.subject == self._seal_key.short(person)).order_by(mine.idx)
+        with db.read(self._engine) as connection:
+            return list(connection.execute(query).scalars())
+
+    def count(self, person: str, organisation: str, purpose: str, since_ms: int) -> int:
+        """How many answers about a person were released to an organisation for a purpose since an instant
+        (milliseconds since 1970)."""
+        mine = subject_entry.c
+        query = select(func.count()).where(
+            mine.subject == self._seal_key.short(person),
+            mine.organisation == organisation,
+            mine.purpose == purpose,
+            mine.type == "access.disclosed",
+            mine.at_ms >= since_ms,
+        )
+        with db.read(self._engine) as connection:
+            return int(connection.execute(query).scalar_one())
 
     def open_groups(self, id: str) -> dict[str, Opened]:
         """The groups of an event that can still be opened; those that were erased are absent. Raises
@@ -99,6 +154,7 @@ class Reader:
         groups: dict[str, Opened] = {}
         with db.read(self._engine) as connection:
             row = connection.execute(query).first()
+            origin = "" if row is None else _holding(self._shards(connection), row.idx).origin
             parts = (
                 []
                 if row is None
@@ -110,23 +166,59 @@ class Reader:
                 wrapped = connection.execute(select(data_key.c.wrapped).where(data_key.c.id == key_id)).scalar()
                 if wrapped is not None:
                     key = self._seal_key.unwrap(key_id, bytes(wrapped))
-                    groups |= leaf.unpack(key.open(sealing.bound(self._origin, id, part), bytes(sealed)))
+                    groups |= leaf.unpack(key.open(sealing.bound(origin, id, part), bytes(sealed)))
         return groups
 
     def proof(self, stored: StoredEntry) -> Proof:
-        """That an entry is in the log, under the newest checkpoint."""
+        """That an entry is in the log, under the newest checkpoint of its shard."""
         with db.read(self._engine) as connection:
-            size, note = _head(connection)
-            path = tuple(merkle.inclusion(stored.index, size, _Subtrees(connection, size)))
+            shard = _holding(self._shards(connection), stored.place)
+            path = tuple(merkle.inclusion(stored.index, shard.size, Subtrees(connection, shard)))
+        note = shard.checkpoint
         return Proof(stored.index, path, note, tiles.proof_text(stored.entry, stored.index, path, note))
 
+    def _shards(self, connection: Connection) -> tuple[Shard, ...]:
+        row = connection.execute(select(head)).first()
+        if row is None:
+            return ()
+        newest = Shard(row.year, row.origin, row.start, row.size, row.checkpoint)
+        if newest.start and (not self._closed or self._closed[-1].start + self._closed[-1].size < newest.start):
+            closed = connection.execute(select(shard_table).order_by(shard_table.c.year))
+            self._closed = tuple(Shard(one.year, one.origin, one.start, one.size, one.checkpoint) for one in closed)
+        return (*self._closed, newest) if newest.start else (newest,)
 
-class _Subtrees:
-    """merkle.Reader over the tiles of a log of `size`, each read once."""
+    def _shard(self, connection: Connection, year: int | None) -> Shard | None:
+        shards = self._shards(connection)
+        if year is None:
+            return shards[-1] if shards else None
+        return next((shard for shard in shards if shard.year == year), None)
 
-    def __init__(self, connection: Connection, size: int) -> None:
+    @staticmethod
+    def _stored(row: Row[Any], shards: Sequence[Shard], number: int = 0) -> StoredEntry:
+        members = orjson.loads(bytes(row.entry))
+        shard = _holding(shards, row.idx)
+        return StoredEntry(
+            index=row.idx - shard.start,
+            id=row.id,
+            type=members["type"],
+            org=members["org"],
+            purpose=members["purpose"],
+            at_ms=members["t"],
+            entry=bytes(row.entry),
+            leaf_hash=bytes(row.leaf_hash),
+            origin=shard.origin,
+            year=shard.year,
+            place=row.idx,
+            number=number,
+        )
+
+
+class Subtrees:
+    """merkle.Reader over the tiles of one shard, each read once."""
+
+    def __init__(self, connection: Connection, shard: Shard) -> None:
         self._connection = connection
-        self._size = size
+        self._shard = shard
         self._tiles: dict[tuple[int, int], bytes] = {}
 
     def __call__(self, level: int, n: int) -> bytes:
@@ -134,25 +226,26 @@ class _Subtrees:
         number, offset = divmod(n << inside, tiles.WIDTH)
         hashes = self._tiles.get((height, number))
         if hashes is None:
-            width = tiles.width_at(height, number, self._size)
-            hashes = self._tiles[height, number] = _hashes(self._connection, height, number, width)
+            width = tiles.width_at(height, number, self._shard.size)
+            hashes = self._tiles[height, number] = _hashes(self._connection, self._shard, height, number, width)
         wanted = range(offset * 32, (offset + (1 << inside)) * 32, 32)
         return merkle.tree_hash([hashes[at : at + 32] for at in wanted])
 
 
-def _head(connection: Connection) -> tuple[int, str]:
-    row = connection.execute(select(head.c.size, head.c.checkpoint)).one()
-    return row.size, row.checkpoint
+def _holding(shards: Sequence[Shard], place: int) -> Shard:
+    return next(shard for shard in reversed(shards) if shard.start <= place)
 
 
-def _hashes(connection: Connection, level: int, n: int, width: int) -> bytes:
+def _hashes(connection: Connection, shard: Shard, level: int, n: int, width: int) -> bytes:
     """The first `width` hashes of a tile: of the full one if it is there, else from what is below it."""
-    full = connection.execute(select(tile.c.hashes).where(tile.c.level == level, tile.c.n == n)).scalar()
+    of_year, row = tile.c.year == shard.year, tile.c
+    full = connection.execute(select(row.hashes).where(of_year, row.level == level, row.n == n)).scalar()
     if full is not None:
         return bytes(full)[: width * 32]
     start = n * tiles.WIDTH
     if level == 0:
-        query = select(entry.c.leaf_hash).where(entry.c.idx >= start, entry.c.idx < start + width)
+        first = shard.start + start
+        query = select(entry.c.leaf_hash).where(entry.c.idx >= first, entry.c.idx < first + width)
         return b"".join(bytes(row[0]) for row in connection.execute(query.order_by(entry.c.idx)))
-    below = select(tile.c.root).where(tile.c.level == level - 1, tile.c.n >= start, tile.c.n < start + width)
-    return b"".join(bytes(row[0]) for row in connection.execute(below.order_by(tile.c.n)))
+    below = select(row.root).where(of_year, row.level == level - 1, row.n >= start, row.n < start + width)
+    return b"".join(bytes(row[0]) for row in connection.execute(below.order_by(row.n)))

@@ -26,6 +26,7 @@ from gateway.audit.store import DataKeyRow
 
 NONCE = 12
 KEY_ID = 4
+SHORT = 16
 
 LOOK_S = 5.0
 """Seconds after which a wrapping key that was added is used by every running gateway."""
@@ -81,6 +82,10 @@ class SealKey:
     def blind(self, subject: str) -> str:
         """The keyed digest (hexadecimal) that stands for a subject in the log's tables."""
         return hmac.digest(self._index, subject.encode(), "sha256").hex()
+
+    def short(self, subject: str) -> bytes:
+        """The first 16 bytes of the same digest, as `log.subject_entry` has it: there is a row for every entry."""
+        return hmac.digest(self._index, subject.encode(), "sha256")[:SHORT]
 
     def row_name(self, name: KeyName) -> tuple[str, str, str]:
         """Subject (blinded), organisation and retention period, as they stand in the table."""

@@ -4,6 +4,7 @@
 There is no artificial wait: while one batch commits, the next one gathers. A batch takes the log's lock, reads
 the head and the consent sequence numbers under that lock, and inserts entries, sealed payloads, full tiles and the
 new signed head. An item whose consent moved, or whose key was claimed, is left out; the rest of the batch commits.
+The first batch of a new year closes the shard and begins the next, in the same transaction.
 
 A duplicate is rare, so it is not looked for: the store refuses it, and the batch is tried again with a look.
 """
@@ -11,28 +12,37 @@ A duplicate is rare, so it is not looked for: the store refuses it, and the batc
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 
 from msgspec import Struct
 
-from gateway.audit import merkle, sealing, tiles
-from gateway.audit.checkpoint import Signer
-from gateway.audit.leaf import Leaf
-from gateway.audit.sealing import DataKey, Held, KeyName, SealKey
+from gateway.audit import leaf, merkle, sealer, shards
+from gateway.audit.growing import full_tiles
+from gateway.audit.leaf import Draft
+from gateway.audit.numbers import Numbers
+from gateway.audit.sealer import Keys, Sealer
+from gateway.audit.sealing import SealKey
+from gateway.audit.shards import Clock, Signers, now_ms
 from gateway.audit.store import (
     Begun,
     ClaimRow,
-    DataKeyRow,
     DuplicateError,
     EntryRow,
     Head,
     PayloadRow,
     Rows,
+    ShardRow,
     Store,
     Taken,
     TileRow,
 )
+
+CLAIM_LIFETIME_MS = 86_400_000
+"""How long an Idempotency-Key is remembered at least."""
+
+SWEEP_AFTER, SWEEP = 256, 1024
+"""After so many new claims so many old ones are looked at, so that the table is swept faster than it grows."""
 
 
 class Guard(Struct, frozen=True):
@@ -52,7 +62,8 @@ class Claim(Struct, frozen=True):
 
 
 class Committed(Struct, frozen=True):
-    """The entry is durable and integrated: it has this index, and this signed checkpoint covers it."""
+    """The entry is durable and integrated: it has this index in the shard of this origin, and this signed
+    checkpoint of that shard covers it."""
 
     index: int
     size: int
@@ -83,8 +94,7 @@ Wanted = Callable[[int], bool]
 class Item(Struct, frozen=True):
     """One event to append."""
 
-    leaf: Leaf
-    at_ms: int
+    draft: Draft
     guard: Guard | None = None
     claim: Claim | None = None
 
@@ -93,12 +103,16 @@ class Sequencer:
     """Appends batches to one log, one after the other. Nothing it holds in memory is the truth: the head is read
     anew in every transaction, so any number of sequencers may write to one database."""
 
-    def __init__(self, store: Store, signer: Signer, seal_key: SealKey) -> None:
+    def __init__(self, store: Store, signers: Signers, seal_key: SealKey, clock: Clock = now_ms) -> None:
         self._store = store
-        self._signer = signer
-        self._seal_key = seal_key
-        self._held = Held()
+        self._signers = signers
+        self._clock = clock
+        self._sealer = Sealer(seal_key)
+        self._numbers = Numbers(seal_key)
+        self._left = -1  # where the log ended when we last wrote to it
         self._erasures = 0
+        self._claims = 0
+        self._swept_to = b""
 
     async def append(self, batch: Sequence[Item], wanted: Wanted = lambda _: True) -> list[Result | None]:
         """Append all that may be appended, in one transaction; one result an item, None for one whose consent is
@@ -108,125 +122,145 @@ class Sequencer:
         try:
             return await self._append(batch, wanted, look=False)
         except DuplicateError:
-            self._held = Held()  # a data key that is there although we made it: read all anew
+            self._forget()  # a data key that is there although we made it, or an event id: read all anew
             return await self._append(batch, wanted, look=True)
+        except BaseException:
+            self._forget()
+            raise
 
-    async def begin_log(self, started: Leaf, at_ms: int) -> None:
-        """Begin the log with this entry, unless it has begun. Raises StoreError."""
+    async def begin_log(self) -> None:
+        """Begin the log, unless it has begun. Raises StoreError."""
         try:
             if (await self._store.begin(())).head is None:
-                await self._write(Head(0, b"", ""), [Item(started, at_ms)])
+                head = self._nothing()
+                first = shards.started(self._signers.of(head.year).origin, self._clock())
+                await self._write(head, [Item(leaf.build(first))])
         finally:
             await self._store.rollback()
+
+    def _forget(self) -> None:
+        self._sealer.forget()
+        self._numbers.forget()
+        self._left = -1
+
+    def _nothing(self) -> Head:
+        return Head(0, b"", "", shards.year_of(self._clock()), 0)
 
     async def _append(self, batch: Sequence[Item], wanted: Wanted, *, look: bool) -> list[Result | None]:
         try:
             begun = await self._store.begin(list({item.guard.person: None for item in batch if item.guard}))
+            head = begun.head or self._nothing()
             if begun.erasures != self._erasures:  # a data key we hold may be one that was erased
-                self._held, self._erasures = Held(), begun.erasures
+                self._forget()
+                self._erasures = begun.erasures
+            if head.end != self._left:  # another sequencer wrote since
+                self._numbers.forget()
             given_up = frozenset(n for n in range(len(batch)) if not wanted(n))
             taken = await self._taken(batch) if look else Taken({}, {})
             fresh, fates = sort(batch, begun, taken, given_up)
             if not look and any(isinstance(fate, Moved | Claimed) for fate in fates):
                 taken = await self._taken(batch)  # what is refused now may have been written before
                 fresh, fates = sort(batch, begun, taken, given_up)
-            head = begun.head or Head(0, b"", "")
             after = await self._write(head, fresh) if fresh else head
+            earlier = taken.ids and min(taken.ids.values()) < after.start
+            closed = await self._store.shards() if earlier or after.start > head.start else []
         finally:
             await self._store.rollback()  # of what was not committed
-        places = taken.ids | {item.leaf.id: head.size + n for n, item in enumerate(fresh)}
-        origin, note = self._signer.origin, after.checkpoint
-        encoded = base64.b64encode(note.encode())
+        first = after.end - len(fresh)
+        places = taken.ids | {item.draft.id: first + n for n, item in enumerate(fresh)}
+        newest = ShardRow(
+            after.year, self._signers.of(after.year).origin, after.start, after.size, after.checkpoint
+        )
+        encoded = base64.b64encode(after.checkpoint.encode())
         return [
-            Committed(places[fate], after.size, origin, note, encoded) if isinstance(fate, str) else fate
-            for fate in fates
+            _committed(places[fate], newest, encoded, closed) if isinstance(fate, str) else fate for fate in fates
         ]
 
     async def _taken(self, batch: Sequence[Item]) -> Taken:
-        claims = {(item.claim.system, item.claim.key): None for item in batch if item.claim}
-        return await self._store.taken([item.leaf.id for item in batch], list(claims))
+        claims = {claim_key(item.claim): None for item in batch if item.claim}
+        return await self._store.taken([item.draft.id for item in batch], list(claims))
 
     async def _write(self, head: Head, items: Sequence[Item]) -> Head:
-        hashes = [item.leaf.hash for item in items]
-        frontier, size = merkle.grow(_split(head.frontier), head.size, hashes)
-        keys, made = await self._keys(items)
+        now = self._clock()
+        drafts = [item.draft for item in items]
+        pages = _Pages()
+        if head.size and (year := shards.year_of(now)) > head.year:
+            signer = self._signers.of(year)
+            head = await self._extend(pages, head, [leaf.build(shards.closed(signer.origin, now))], [(0, 0)], {})
+            closing = self._signers.of(head.year).origin
+            pages.shards.append(ShardRow(head.year, closing, head.start, head.size, head.checkpoint))
+            drafts.insert(0, leaf.build(shards.continued(signer.origin, now, head.checkpoint)))
+            head = Head(0, b"", "", year, head.end)
+        assigned = await self._numbers.assign(self._store, drafts)
+        keys, made = await self._sealer.keys(self._store, drafts)
+        after = await self._extend(pages, head, drafts, assigned.numbers, keys)
+        claims = [
+            ClaimRow(claim_key(claim), claim.request_digest, claim.query_id, item.draft.at_ms)
+            for item in items
+            if (claim := item.claim)
+        ]
         rows = Rows(
-            [
-                EntryRow(head.size + n, item.leaf.id, item.leaf.hash, item.leaf.entry)
-                for n, item in enumerate(items)
-            ],
-            self._payloads(head.size, items, keys),
+            pages.entries,
+            pages.payloads,
             list(made.values()),
-            await self._full_tiles(head.size, hashes),
-            [
-                ClaimRow(claim.system, claim.key, claim.request_digest, claim.query_id, item.at_ms)
-                for item in items
-                if (claim := item.claim)
-            ],
+            pages.tiles,
+            claims,
+            self._numbers.rows(drafts, assigned, head.end),
+            pages.shards,
+            self._numbers.counts(assigned),
         )
-        after = Head(size, b"".join(frontier), self._signer.sign(size, merkle.root(frontier)))
-        await self._store.commit(rows, self._signer.origin, after)
-        for name in made:
-            self._held.keep(name, keys[name])
+        await self._sweep(len(claims), now)
+        await self._store.commit(rows, self._signers.of(after.year).origin, after)
+        self._sealer.keep(keys, list(made))
+        self._numbers.keep(assigned)
+        self._left = after.end
         return after
 
-    async def _keys(self, items: Sequence[Item]) -> tuple[dict[KeyName, DataKey], dict[KeyName, DataKeyRow]]:
-        """Every data key that the items need, and the rows of those that had to be made."""
-        names: set[KeyName] = set()
-        for item in items:
-            staff, citizen = _key_names(item.leaf)
-            if item.leaf.actor:
-                names.add(staff)
-            if item.leaf.subject:
-                names.add(citizen)
-        keys = {name: key for name in names if (key := self._held.get(name))}
-        made: dict[KeyName, DataKeyRow] = {}
-        if missing := {self._seal_key.row_name(name): name for name in names if name not in keys}:
-            for row_name, row in (await self._store.data_keys(list(missing))).items():
-                keys[missing[row_name]] = self._seal_key.unwrap(row.id, row.wrapped)
-                self._held.keep(missing[row_name], keys[missing[row_name]])
-            for name in missing.values():
-                if name not in keys:
-                    keys[name], made[name] = self._seal_key.make(name)
-        return keys, made
+    async def _extend(
+        self, pages: _Pages, head: Head, drafts: list[Draft], numbers: Sequence[tuple[int, int]], keys: Keys
+    ) -> Head:
+        """Put drafts at the end of a shard: their rows into `pages`; gives where it then ends."""
+        leaves = [leaf.finish(draft, *given) for draft, given in zip(drafts, numbers, strict=True)]
+        hashes = [one.hash for one in leaves]
+        frontier, size = merkle.grow(_split(head.frontier), head.size, hashes)
+        signer = self._signers.of(head.year)
+        for n, (draft, one) in enumerate(zip(drafts, leaves, strict=True), head.end):
+            pages.entries.append(EntryRow(n, draft.id, one.hash, one.entry))
+        pages.payloads += sealer.payloads(signer.origin, head.end, drafts, leaves, keys)
+        pages.tiles += await full_tiles(self._store, head, hashes)
+        checkpoint = signer.sign(size, merkle.root(frontier))
+        return Head(size, b"".join(frontier), checkpoint, head.year, head.start)
 
-    def _payloads(self, start: int, items: Sequence[Item], keys: dict[KeyName, DataKey]) -> list[PayloadRow]:
-        origin, width = self._signer.origin, sealing.NONCE
-        nonces = os.urandom(2 * width * len(items))  # one call: each costs as much as a seal
-        rows: list[PayloadRow] = []
-        for n, item in enumerate(items):
-            leaf, at = item.leaf, 2 * width * n
-            staff, citizen = _key_names(leaf)
-            actor_key = actor = subject_key = subject = None
-            if leaf.actor:
-                key, belongs = keys[staff], sealing.bound(origin, leaf.id, "actor")
-                actor_key, actor = key.id, key.seal(nonces[at : at + width], belongs, leaf.actor)
-            if leaf.subject:
-                key, belongs = keys[citizen], sealing.bound(origin, leaf.id, "subject")
-                subject_key, subject = key.id, key.seal(nonces[at + width : at + 2 * width], belongs, leaf.subject)
-            rows.append(PayloadRow(start + n, actor_key, actor, subject_key, subject))
-        return rows
+    async def _sweep(self, new: int, now: int) -> None:
+        """Forget claims that are old enough, some at a time, going round the table."""
+        self._claims += new
+        if self._claims >= SWEEP_AFTER:
+            self._claims = 0
+            self._swept_to = await self._store.sweep_claims(self._swept_to, SWEEP, now - CLAIM_LIFETIME_MS)
 
-    async def _full_tiles(self, size: int, hashes: list[bytes]) -> list[TileRow]:
-        """Rows of the tiles that the new leaves make full."""
-        inside = size % tiles.WIDTH
-        if inside + len(hashes) < tiles.WIDTH:
-            return []
-        start = size - inside
-        leaves = await self._store.leaf_hashes(start, size) + hashes
-        rows: list[TileRow] = []
-        for at in range(0, len(leaves) - tiles.WIDTH + 1, tiles.WIDTH):
-            await self._add_tile(rows, 0, (start + at) // tiles.WIDTH, leaves[at : at + tiles.WIDTH])
-        return rows
 
-    async def _add_tile(self, rows: list[TileRow], level: int, n: int, hashes: list[bytes]) -> None:
-        rows.append(TileRow(level, n, b"".join(hashes), merkle.tree_hash(hashes)))
-        if n % tiles.WIDTH == tiles.WIDTH - 1:  # the 256th of its level: a tile of the level above is full, too
-            first = n - tiles.WIDTH + 1
-            below = await self._store.tile_roots(level, first, n)
-            mine = {row.n: row.root for row in rows if row.level == level}
-            roots = below + [mine[m] for m in range(first + len(below), n + 1)]
-            await self._add_tile(rows, level + 1, n // tiles.WIDTH, roots)
+class _Pages:
+    """Rows of one batch that belong to one shard or, at the turn of a year, to two."""
+
+    def __init__(self) -> None:
+        self.entries: list[EntryRow] = []
+        self.payloads: list[PayloadRow] = []
+        self.tiles: list[TileRow] = []
+        self.shards: list[ShardRow] = []
+
+
+def claim_key(claim: Claim) -> bytes:
+    """The 16 bytes by which a claim is found; `claim.key` has a fixed length, so that the parts cannot be moved."""
+    return sha256(claim.system.encode() + claim.key).digest()[:16]
+
+
+def _committed(place: int, newest: ShardRow, encoded: bytes, closed: Sequence[ShardRow]) -> Committed:
+    """What to tell of the entry at a place: which shard it stands in, and the newest checkpoint of that one."""
+    if place >= newest.start:
+        return Committed(place - newest.start, newest.size, newest.origin, newest.checkpoint, encoded)
+    shard = next(one for one in reversed(closed) if one.start <= place)
+    note = shard.checkpoint
+    return Committed(place - shard.start, shard.size, shard.origin, note, base64.b64encode(note.encode()))
 
 
 def sort(
@@ -238,7 +272,7 @@ def sort(
     fates: list[Moved | Claimed | str | None] = []
     claims = dict(taken.claims)
     for n, item in enumerate(batch):
-        id_, guard, claim = item.leaf.id, item.guard, item.claim
+        id_, guard, claim = item.draft.id, item.guard, item.claim
         fate: Moved | Claimed | str | None = id_
         if id_ in taken.ids or id_ in fresh:
             pass  # the same event again is the same entry
@@ -246,19 +280,14 @@ def sort(
             fate = None
         elif guard and (seq := begun.consent.get(guard.person, 0)) != guard.seq:
             fate = Moved(seq)
-        elif claim and (used := claims.get((claim.system, claim.key))):
+        elif claim and (used := claims.get(claim_key(claim))):
             fate = Claimed(used[1], used[0] == claim.request_digest)
         else:
             fresh[id_] = item
             if claim:
-                claims[claim.system, claim.key] = (claim.request_digest, claim.query_id)
+                claims[claim_key(claim)] = (claim.request_digest, claim.query_id)
         fates.append(fate)
     return list(fresh.values()), fates
-
-
-def _key_names(leaf: Leaf) -> tuple[KeyName, KeyName]:
-    staff = (sealing.ACTOR, leaf.organisation, leaf.staff_period)
-    return staff, (leaf.subject_key, leaf.organisation, leaf.period)
 
 
 def _split(frontier: bytes) -> list[bytes]:

@@ -20,7 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from gateway.audit.apart import Apart
-from gateway.audit.store import Begun, DataKeyRow, DuplicateError, Head, Rows, StoreError, Taken
+from gateway.audit.store import (
+    Begun,
+    Counted,
+    DataKeyRow,
+    DuplicateError,
+    Head,
+    Rows,
+    ShardRow,
+    StoreError,
+    Taken,
+)
 from gateway.db import Turn
 
 _CHUNK = 64
@@ -31,6 +41,13 @@ _PATIENCE_MS = 1000
 
 _CHECKPOINT_AFTER = 500
 """Commits, of some ten pages each, before the write-ahead log is moved into the file."""
+
+_ADVANCE = (
+    "INSERT INTO head (id, origin, size, frontier, checkpoint, year, start) VALUES (1, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, size = excluded.size, frontier = excluded.frontier, "
+    "checkpoint = excluded.checkpoint, year = excluded.year, start = excluded.start"
+)
+_COUNT_ON = "ON CONFLICT (organisation) DO UPDATE SET count = excluded.count"
 
 
 class SqliteStore:
@@ -59,9 +76,9 @@ class SqliteStore:
             self._run("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:  # another holds the lock
             await self._apart(self._begin_patiently)
-        found = self._all("SELECT size, frontier, checkpoint, erasures FROM head WHERE id = 1")
+        found = self._all("SELECT size, frontier, checkpoint, year, start, erasures FROM head WHERE id = 1")
         consent = self._consent(people) if people else {}
-        return Begun(Head(*found[0][:3]) if found else None, consent, erasures=found[0][3] if found else 0)
+        return Begun(Head(*found[0][:5]) if found else None, consent, erasures=found[0][5] if found else 0)
 
     def _begin_patiently(self) -> None:
         self._run(f"PRAGMA busy_timeout={_PATIENCE_MS}")
@@ -78,17 +95,38 @@ class SqliteStore:
         heads: dict[str, int] = json.loads(self._all(sql, *people)[0][0])
         return heads
 
-    async def taken(self, ids: Sequence[str], claims: Sequence[tuple[str, bytes]]) -> Taken:
+    async def taken(self, ids: Sequence[str], claims: Sequence[bytes]) -> Taken:
         """See Store."""
-        indices = dict(self._all(f"SELECT id, idx FROM entry WHERE id IN ({_marks(len(ids))})", *ids))
-        if not claims:
-            return Taken(indices, {})
-        found = self._all(
-            f"WITH wanted(s, k) AS (VALUES {_rows(2, len(claims))}) SELECT system, key, digest, query FROM wanted "
-            "CROSS JOIN claim ON system = s AND key = k",  # in this order: IN (VALUES …) would scan the table
-            *(value for claim in claims for value in claim),
-        )
-        return Taken(indices, {(system, key): (digest, query) for system, key, digest, query in found})
+        places = dict(self._all(f"SELECT id, idx FROM entry WHERE id IN ({_marks(len(ids))})", *ids))
+        wanted = f"SELECT key, digest, query FROM claim WHERE key IN ({_marks(len(claims))})"
+        found = self._all(wanted, *claims) if claims else []
+        return Taken(places, {key: (digest, query) for key, digest, query in found})
+
+    async def counted(self, subjects: Sequence[tuple[bytes, str]], organisations: Sequence[str]) -> Counted:
+        """See Store."""
+        last: dict[tuple[bytes, str], int] = {}
+        for at in range(0, len(subjects), _CHUNK):
+            chunk = subjects[at : at + _CHUNK]
+            found = self._all(
+                f"WITH wanted(s, o) AS (VALUES {_rows(2, len(chunk))}) SELECT s, o, (SELECT max(number) FROM "
+                "subject_entry WHERE subject = s AND organisation = o) FROM wanted",
+                *(value for name in chunk for value in name),
+            )
+            last |= {(subject, organisation): number for subject, organisation, number in found if number}
+        wanted = f"SELECT * FROM organisation_count WHERE organisation IN ({_marks(len(organisations))})"
+        return Counted(last, dict(self._all(wanted, *organisations)))
+
+    async def shards(self) -> list[ShardRow]:
+        """See Store."""
+        return [ShardRow(*row) for row in self._all("SELECT * FROM shard ORDER BY year")]
+
+    async def sweep_claims(self, after: bytes, count: int, before_ms: int) -> bytes:
+        """See Store."""
+        rest = "SELECT key FROM claim WHERE key > ? ORDER BY key LIMIT ?"
+        last, seen = self._all(f"SELECT max(key), count(*) FROM ({rest})", after, count)[0]
+        if last is not None:
+            self._all("DELETE FROM claim WHERE key > ? AND key <= ? AND at_ms < ?", after, last, before_ms)
+        return last if seen == count else b""
 
     async def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], DataKeyRow]:
         """See Store."""
@@ -105,10 +143,10 @@ class SqliteStore:
         sql = "SELECT leaf_hash FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx"
         return [row[0] for row in self._all(sql, start, end)]
 
-    async def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
+    async def tile_roots(self, year: int, level: int, start: int, end: int) -> list[bytes]:
         """See Store."""
-        sql = "SELECT root FROM tile WHERE level = ? AND n >= ? AND n < ? ORDER BY n"
-        return [row[0] for row in self._all(sql, level, start, end)]
+        sql = "SELECT root FROM tile WHERE year = ? AND level = ? AND n >= ? AND n < ? ORDER BY n"
+        return [row[0] for row in self._all(sql, year, level, start, end)]
 
     async def commit(self, rows: Rows, origin: str, head: Head) -> None:
         """See Store."""
@@ -117,12 +155,10 @@ class SqliteStore:
         self._insert("data_key", rows.data_keys)
         self._insert("tile", rows.tiles)
         self._insert("claim", rows.claims)
-        self._all(
-            "INSERT INTO head (id, origin, size, frontier, checkpoint) VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO "
-            "UPDATE SET size = excluded.size, frontier = excluded.frontier, checkpoint = excluded.checkpoint",
-            origin,
-            *head,
-        )
+        self._insert("subject_entry", rows.subjects)
+        self._insert("shard", rows.shards)
+        self._insert("organisation_count", rows.counts, _COUNT_ON)
+        self._all(_ADVANCE, origin, *head)
         await self._apart(self._connection.commit)
         self._commits += 1
         if self._sweeping is None and self._commits >= _CHECKPOINT_AFTER:
@@ -167,10 +203,10 @@ class SqliteStore:
         except sqlite3.Error as error:
             raise StoreError from error
 
-    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _insert(self, table: str, rows: Sequence[tuple[Any, ...]], conflict: str = "") -> None:
         for at in range(0, len(rows), _CHUNK):
             chunk = rows[at : at + _CHUNK]
-            sql = f"INSERT INTO {table} VALUES {_rows(len(chunk[0]), len(chunk))}"
+            sql = f"INSERT INTO {table} VALUES {_rows(len(chunk[0]), len(chunk))} {conflict}"
             self._all(sql, *(value for row in chunk for value in row))
 
     def _all(self, sql: str, *values: Any) -> list[Any]:

@@ -12,11 +12,20 @@ from typing import NamedTuple, Protocol
 
 
 class Head(NamedTuple):
-    """Where the log ends: its size, its frontier (`merkle.py`, concatenated) and the signed note over them."""
+    """Where the log ends: the size of the newest shard, its frontier (`merkle.py`, concatenated) and the signed
+    note over them; the shard's year, and the place of its first leaf. A leaf's place, `start` plus its index in its
+    shard, numbers all entries of all years."""
 
     size: int
     frontier: bytes
     checkpoint: str
+    year: int
+    start: int
+
+    @property
+    def end(self) -> int:
+        """The place of the next leaf."""
+        return self.start + self.size
 
 
 class Begun(NamedTuple):
@@ -63,6 +72,7 @@ class DataKeyRow(NamedTuple):
 class TileRow(NamedTuple):
     """A row of `log.tile`."""
 
+    year: int
     level: int
     n: int
     hashes: bytes
@@ -72,11 +82,39 @@ class TileRow(NamedTuple):
 class ClaimRow(NamedTuple):
     """A row of `log.claim`."""
 
-    system: str
     key: bytes
     digest: bytes
     query: str
     at_ms: int
+
+
+class SubjectRow(NamedTuple):
+    """A row of `log.subject_entry`."""
+
+    subject: bytes
+    organisation: str
+    number: int
+    idx: int
+    type: str
+    purpose: str
+    at_ms: int
+
+
+class CountRow(NamedTuple):
+    """A row of `log.organisation_count`."""
+
+    organisation: str
+    entries: int
+
+
+class ShardRow(NamedTuple):
+    """A row of `log.shard`."""
+
+    year: int
+    origin: str
+    start: int
+    size: int
+    checkpoint: str
 
 
 class Rows(NamedTuple):
@@ -87,13 +125,24 @@ class Rows(NamedTuple):
     data_keys: Sequence[DataKeyRow] = ()
     tiles: Sequence[TileRow] = ()
     claims: Sequence[ClaimRow] = ()
+    subjects: Sequence[SubjectRow] = ()
+    shards: Sequence[ShardRow] = ()
+    counts: Sequence[CountRow] = ()
 
 
 class Taken(NamedTuple):
-    """What is there already: event id → index, and (system, key) of a claim → (digest, query)."""
+    """What is there already: event id → place, and key of a claim → (digest, query)."""
 
     ids: dict[str, int]
-    claims: dict[tuple[str, bytes], tuple[bytes, str]]
+    claims: dict[bytes, tuple[bytes, str]]
+
+
+class Counted(NamedTuple):
+    """How far the numbers have come: (subject, organisation) → the last number, organisation → its count; those
+    that are not there have none yet."""
+
+    subjects: dict[tuple[bytes, str], int]
+    organisations: dict[str, int]
 
 
 class StoreError(Exception):
@@ -114,8 +163,16 @@ class Store(Protocol):
         them can move until the transaction ends."""
         ...
 
-    async def taken(self, ids: Sequence[str], claims: Sequence[tuple[str, bytes]]) -> Taken:
+    async def taken(self, ids: Sequence[str], claims: Sequence[bytes]) -> Taken:
         """Which of these are there already."""
+        ...
+
+    async def counted(self, subjects: Sequence[tuple[bytes, str]], organisations: Sequence[str]) -> Counted:
+        """How far these numbers have come."""
+        ...
+
+    async def shards(self) -> list[ShardRow]:
+        """The shards that are closed, oldest first."""
         ...
 
     async def data_keys(self, names: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], DataKeyRow]:
@@ -123,15 +180,20 @@ class Store(Protocol):
         ...
 
     async def leaf_hashes(self, start: int, end: int) -> list[bytes]:
-        """Leaf hashes of indices start to end, end not included."""
+        """Leaf hashes of places start to end, end not included."""
         ...
 
-    async def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
-        """Roots of the full tiles of a level with n from start to end, end not included."""
+    async def tile_roots(self, year: int, level: int, start: int, end: int) -> list[bytes]:
+        """Roots of the full tiles of a level of a shard with n from start to end, end not included."""
         ...
 
     async def commit(self, rows: Rows, origin: str, head: Head) -> None:
         """Insert the rows, move the head, and make it durable. Raises DuplicateError."""
+        ...
+
+    async def sweep_claims(self, after: bytes, count: int, before_ms: int) -> bytes:
+        """Of the `count` claims whose keys follow `after`, forget those older than `before_ms`; gives the last key
+        looked at, empty at the end of the table."""
         ...
 
     async def rollback(self) -> None:

@@ -1,13 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables of the access log, all in the schema `log` (on SQLite the attached file `log.db`).
 
-`entry` and `tile` are only ever inserted into, `head` is one row that moves forward. What can be erased stands
-apart: `payload` holds what was sealed, `data_key` the keys it was sealed with.
+`entry`, `tile` and `shard` are only ever inserted into, `head` is one row that moves forward: triggers see to both.
+What can be erased stands apart: `payload` holds what was sealed, `data_key` the keys it was sealed with,
+`subject_entry` whose entries they are. On PostgreSQL the gateway's own role (`grants.py`) moves the head by the
+function `log.advance` only, which has the owner's rights.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, SmallInteger, String, Table, Text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    event,
+)
 
 metadata = MetaData(schema="log")
 
@@ -17,12 +33,14 @@ head = Table(
     "head",
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False, comment="Always 1."),
-    Column("origin", String(200), nullable=False, comment="Name of the log (C2SP tlog-checkpoint)."),
-    Column("size", BigInteger, nullable=False, comment="Number of entries."),
+    Column("origin", String(200), nullable=False, comment="Origin of the newest shard (C2SP tlog-checkpoint)."),
+    Column("size", BigInteger, nullable=False, comment="Number of entries of that shard."),
     Column(
         "frontier", LargeBinary, nullable=False, comment="Roots of the full subtrees, 32 bytes each, largest first."
     ),
     Column("checkpoint", Text, nullable=False, comment="Signed note over origin, size and root."),
+    Column("year", Integer, nullable=False, comment="The newest shard: one a calendar year, UTC."),
+    Column("start", BigInteger, nullable=False, comment="Place of that shard's first leaf."),
     Column(
         "erasures",
         BigInteger,
@@ -30,13 +48,27 @@ head = Table(
         server_default="0",
         comment="Moves when data keys were deleted or wrapped anew: what is held in memory is then read again.",
     ),
+    CheckConstraint("id = 1", name="head_one_row"),
     comment="Where the log ends; its row is the lock that orders all writers.",
+)
+
+shard = Table(
+    "shard",
+    metadata,
+    Column("year", Integer, primary_key=True, autoincrement=False, comment="Calendar year, UTC."),
+    Column("origin", String(200), nullable=False),
+    Column("start", BigInteger, nullable=False, comment="Place of its first leaf."),
+    Column("size", BigInteger, nullable=False, comment="Number of its entries."),
+    Column(
+        "checkpoint", Text, nullable=False, comment="Its final signed note: the next shard's first leaf holds it."
+    ),
+    comment="Shards that are closed; the newest is `head`.",
 )
 
 entry = Table(
     "entry",
     metadata,
-    Column("idx", _INDEX, primary_key=True, autoincrement=False, comment="Index of the leaf, from 0."),
+    Column("idx", _INDEX, primary_key=True, autoincrement=False, comment="Place: index over all shards, from 0."),
     Column("id", String(36), nullable=False, unique=True, comment="UUIDv7 of the event: writing it twice is once."),
     Column("leaf_hash", LargeBinary(32), nullable=False, comment="SHA-256(0x00 || entry), RFC 6962 §2.1."),
     Column("entry", LargeBinary, nullable=False, comment="Canonical JSON (RFC 8785): clear members, commitments."),
@@ -65,9 +97,35 @@ data_key = Table(
     comment="One key per subject, organisation and retention period: deleting it erases what it sealed.",
 )
 
+subject_entry = Table(
+    "subject_entry",
+    metadata,
+    Column("subject", LargeBinary(16), primary_key=True, comment="Keyed digest of the opaque person."),
+    Column("organisation", String(128), primary_key=True, comment="Whose entry it is."),
+    Column(
+        "number", BigInteger, primary_key=True, autoincrement=False, comment="1, 2, 3 …, as in the subject group."
+    ),
+    Column("idx", BigInteger, nullable=False, comment="Place of the entry."),
+    Column("type", String(40), nullable=False),
+    Column("purpose", String(128), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+    comment="Each citizen's entries, found with a key that is in no database; erased with what they are about.",
+)
+
+organisation_count = Table(
+    "organisation_count",
+    metadata,
+    Column("organisation", String(128), primary_key=True),
+    Column("count", BigInteger, nullable=False, comment="Entries of the organisation so far, all years."),
+    sqlite_with_rowid=False,
+    comment="How many entries each organisation has; the newest of them says the same number, signed.",
+)
+
 tile = Table(
     "tile",
     metadata,
+    Column("year", Integer, primary_key=True, autoincrement=False, comment="The shard."),
     Column("level", Integer, primary_key=True, autoincrement=False),
     Column("n", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary(8192), nullable=False, comment="256 hashes (C2SP tlog-tiles)."),
@@ -78,11 +136,11 @@ tile = Table(
 claim = Table(
     "claim",
     metadata,
-    Column("system", String(80), primary_key=True),
-    Column("key", LargeBinary(32), primary_key=True, comment="SHA-256 of the Idempotency-Key."),
+    Column("key", LargeBinary(16), primary_key=True, comment="Digest of system and Idempotency-Key."),
     Column("digest", LargeBinary(32), nullable=False, comment="SHA-256 of the request body."),
     Column("query", String(36), nullable=False, comment="Id the first request was given."),
-    Column("at_ms", BigInteger, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, comment="Forgotten a day later."),
+    sqlite_with_rowid=False,
     comment="Which Idempotency-Key was used for which query; written with the witness entry.",
 )
 
@@ -109,3 +167,79 @@ erasure = Table(
 
 Index("legal_hold_subject", legal_hold.c.subject)
 Index("data_key_subject", data_key.c.subject, data_key.c.organisation, data_key.c.retention, unique=True)
+
+KEPT = ("entry", "tile", "shard")
+"""Tables whose rows are never changed or deleted."""
+
+ADVANCE = """
+CREATE OR REPLACE FUNCTION log.advance(
+  new_origin text, new_size bigint, new_frontier bytea, new_checkpoint text, new_year integer, new_start bigint,
+  organisations text[], counts bigint[]
+) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  old log.head;
+BEGIN
+  SELECT * INTO old FROM log.head WHERE id = 1 FOR UPDATE;
+  IF FOUND AND (old.start + old.size >= new_start + new_size OR old.start > new_start OR old.year > new_year) THEN
+    RAISE EXCEPTION 'the head of the log only moves forward';
+  END IF;
+  IF (SELECT max(idx) FROM log.entry) IS DISTINCT FROM new_start + new_size - 1 THEN
+    RAISE EXCEPTION 'the head of the log is where its entries end';
+  END IF;
+  INSERT INTO log.head (id, origin, size, frontier, checkpoint, year, start)
+    VALUES (1, new_origin, new_size, new_frontier, new_checkpoint, new_year, new_start)
+    ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, size = excluded.size, frontier = excluded.frontier,
+      checkpoint = excluded.checkpoint, year = excluded.year, start = excluded.start;
+  INSERT INTO log.organisation_count AS c (organisation, count) SELECT * FROM unnest(organisations, counts)
+    ON CONFLICT (organisation) DO UPDATE SET count = excluded.count WHERE c.count < excluded.count;
+END $$
+"""
+
+REFUSE = """
+CREATE OR REPLACE FUNCTION log.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'rows of log.% are never changed or deleted', TG_TABLE_NAME;
+END $$
+"""
+
+
+def keep_postgresql(table: str) -> str:
+    """PostgreSQL DDL that keeps the rows of a table as they are; needs REFUSE first."""
+    return (
+        f"CREATE TRIGGER {table}_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON log.{table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION log.refuse()"
+    )
+
+
+def keep_sqlite(table: str) -> tuple[str, str]:
+    """SQLite DDL that keeps the rows of a table as they are."""
+    say = f"BEGIN SELECT RAISE(ABORT, 'rows of log.{table} are never changed or deleted'); END"
+    return (
+        f"CREATE TRIGGER log.{table}_not_changed BEFORE UPDATE ON {table} {say}",
+        f"CREATE TRIGGER log.{table}_not_deleted BEFORE DELETE ON {table} {say}",
+    )
+
+
+FORWARD = (
+    "CREATE TRIGGER log.head_forward BEFORE UPDATE OF size, start, year ON head WHEN new.start + new.size <= "
+    "old.start + old.size OR new.start < old.start OR new.year < old.year "
+    "BEGIN SELECT RAISE(ABORT, 'the head of the log only moves forward'); END",
+    "CREATE TRIGGER log.head_stays BEFORE DELETE ON head "
+    "BEGIN SELECT RAISE(ABORT, 'the head of the log is never deleted'); END",
+)
+"""SQLite DDL that lets the head move forward only."""
+
+
+def _after_create(statement: str, dialect: str) -> None:
+    ddl = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
+    event.listen(metadata, "after_create", ddl.execute_if(dialect=dialect))
+
+
+_after_create(REFUSE, "postgresql")
+_after_create(ADVANCE, "postgresql")
+for _table in KEPT:
+    _after_create(keep_postgresql(_table), "postgresql")
+    for _statement in keep_sqlite(_table):
+        _after_create(_statement, "sqlite")
+for _statement in FORWARD:
+    _after_create(_statement, "sqlite")

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from gateway import keyring
-from gateway.audit import checkpoint, verify
+from gateway.audit import checkpoint, shards, verify
 from gateway.cli.shared import Data
 from gateway.settings import load
 
@@ -18,10 +18,15 @@ group = typer.Typer(no_args_is_help=True, help="Check the access log.")
 
 
 @group.command("vkey")
-def audit_vkey(data: Data) -> None:
-    """Print the log's verifier key (C2SP signed note): what an auditor needs besides the address."""
+def audit_vkey(
+    data: Data,
+    year: Annotated[int, typer.Option(help="Year of the shard. Default: this year.")] = 0,
+) -> None:
+    """Print the log's verifier key (C2SP signed note) for one year: what an auditor needs besides the address."""
     settings = load(data)
-    print(checkpoint.vkey(settings.log_origin, keyring.load(settings.keys).log.public_key()))
+    name = settings.log_origin
+    origin = shards.origin(name, year) if year else shards.this_year(name)
+    print(checkpoint.vkey(origin, keyring.load(settings.keys).log.public_key()))
 
 
 @group.command("verify")

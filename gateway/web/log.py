@@ -25,20 +25,34 @@ def router(log: Log, monitor_token: str | None) -> APIRouter:
     """The routes of one log. Without `monitor_token` no bundle is served."""
     routes = APIRouter(tags=["access log"], prefix="/log")
 
-    @routes.get("/checkpoint", summary="The newest signed checkpoint (C2SP tlog-checkpoint)")
-    def checkpoint() -> PlainTextResponse:
+    @routes.get("/checkpoint", summary="The newest signed checkpoint of this year's log (C2SP tlog-checkpoint)")
+    def newest_checkpoint() -> PlainTextResponse:
         return PlainTextResponse(log.checkpoint(), headers={"cache-control": "no-cache"})
 
-    @routes.get("/tile/{path:path}", summary="A tile of hashes, or an entry bundle (C2SP tlog-tiles)")
-    def tile(path: str, authorization: Annotated[str, Header()] = "") -> Response:
+    @routes.get("/{year}/checkpoint", summary="The newest signed checkpoint of a year (C2SP tlog-checkpoint)")
+    def checkpoint(year: int) -> PlainTextResponse:
+        note = log.checkpoint(year)
+        if not note:
+            raise NotFound
+        return PlainTextResponse(note, headers={"cache-control": "no-cache"})
+
+    @routes.get("/tile/{path:path}", summary="A tile or entry bundle of this year's log (C2SP tlog-tiles)")
+    def newest_tile(path: str, authorization: Annotated[str, Header()] = "") -> Response:
+        return served(None, path, authorization)
+
+    @routes.get("/{year}/tile/{path:path}", summary="A tile of hashes, or an entry bundle (C2SP tlog-tiles)")
+    def tile(year: int, path: str, authorization: Annotated[str, Header()] = "") -> Response:
+        return served(year, path, authorization)
+
+    def served(year: int | None, path: str, authorization: str) -> Response:
         wanted = tiles.parse(path)
         if wanted is None:
             raise NotFound
         if wanted.level == tiles.ENTRIES:
             _admit(authorization, monitor_token)
-            content = log.bundle(wanted.n, wanted.width)
+            content = log.bundle(wanted.n, wanted.width, year)
         else:
-            content = log.tile(*wanted)
+            content = log.tile(*wanted, year)
         if content is None:
             raise NotFound
         private = wanted.level == tiles.ENTRIES

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from gateway import db, keyring
-from gateway.audit import verify
+from gateway.audit import shards, verify
 from gateway.audit.checkpoint import vkey
 from gateway.audit.log import Log
 from gateway.sandbox import story
@@ -69,7 +69,7 @@ def test_every_answer_received_before_a_kill_has_its_seal_entry_and_the_log_veri
 ) -> None:
     random.seed(7)
     with running(tmp_path) as world:
-        key = vkey(world.settings.log_origin, keyring.load(world.settings.keys).log.public_key())
+        key = vkey(shards.this_year(world.settings.log_origin), keyring.load(world.settings.keys).log.public_key())
         answers = 0
         for _ in range(200 if soak else 4):
             world.token()  # fetched here, since it cannot be inside the loop

@@ -40,6 +40,8 @@ PUBLIC = {
     ("POST", "/v1/sessions"),
     ("GET", "/log/checkpoint"),
     ("GET", "/log/tile/{path:path}"),
+    ("GET", "/log/{year}/checkpoint"),
+    ("GET", "/log/{year}/tile/{path:path}"),
     ("GET", "/problems/{code}"),
     ("GET", "/v1/catalogue/purposes"),
     ("GET", "/v1/catalogue/categories"),

@@ -20,7 +20,7 @@ import pytest
 from connectors.sandbox.stories import Story
 from consent.model import Channel, Kind
 from gateway import db
-from gateway.audit import verify
+from gateway.audit import shards, verify
 from gateway.audit.checkpoint import vkey
 from gateway.consents import recording
 from gateway.identity.registry import set_system_active
@@ -240,7 +240,7 @@ def test_fifty_retries_at_once_are_one_query(world: World) -> None:
     assert len({answer["id"] for _, answer in replies}) == 1
     assert len({answer["decision"] for _, answer in replies}) == 50
     assert sorted(entry_types(world, newest)) == ["access.disclosed"] * 50 + ["access.intended"] * 50
-    key_of_log = vkey(world.settings.log_origin, load(world.settings.keys).log.public_key())
+    key_of_log = vkey(shards.this_year(world.settings.log_origin), load(world.settings.keys).log.public_key())
     assert verify.log(f"{world.url}/log", key_of_log, token=world.settings.log_monitor_token or "").ok
 
 

@@ -106,7 +106,7 @@ def entries() -> dict[str, Entry]:
 @pytest.mark.parametrize("name", list(entries()))
 def test_nothing_personal_stands_in_the_clear_and_every_group_has_a_canonical_form(name: str) -> None:
     entry = entries()[name]
-    written = leaf.build(entry)
+    written = leaf.finish(leaf.build(entry), 0, 0)
     for value in PERSONAL:
         assert value.encode() not in written.entry, value
     assert entry.subject_key == "p-7"
@@ -115,13 +115,13 @@ def test_nothing_personal_stands_in_the_clear_and_every_group_has_a_canonical_fo
 
 @pytest.mark.parametrize("name", list(entries()))
 def test_no_value_of_a_record_and_no_identifier_stands_in_any_entry_not_even_sealed(name: str) -> None:
-    built = leaf.build(entries()[name])
+    built = leaf.finish(leaf.build(entries()[name]), 0, 0)
     for value in (b"Walk", b"9990000018", b"Marlowe", b"1941-03-14"):
         assert value not in built.actor + built.subject
 
 
 def opened(entry: Entry) -> dict[str, Any]:
-    built = leaf.build(entry)
+    built = leaf.finish(leaf.build(entry), 0, 0)
     groups = leaf.unpack(built.actor) | leaf.unpack(built.subject)
     return {name: group.value for name, group in groups.items()}
 
@@ -152,7 +152,7 @@ def test_a_witness_tells_who_asked_what_why_and_how_it_was_judged() -> None:
 
 
 def test_a_witness_holds_the_facts_as_the_judge_was_given_them() -> None:
-    groups = leaf.unpack(leaf.build(evidence.witness(asked(), FACTS, decision(), 3)).subject)
+    groups = leaf.unpack(leaf.finish(leaf.build(evidence.witness(asked(), FACTS, decision(), 3)), 0, 0).subject)
     assert checked(groups["facts"].content) == FACTS
 
 

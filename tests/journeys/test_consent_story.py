@@ -16,7 +16,7 @@ from consent import ledger
 from consent.errors import TransitionRefused
 from consent.model import Channel, Kind
 from gateway import db, keyring
-from gateway.audit import verify
+from gateway.audit import shards, verify
 from gateway.audit.checkpoint import vkey
 from gateway.audit.log import Log
 from gateway.consents import recording
@@ -78,7 +78,7 @@ def test_the_very_next_answer_follows_what_the_citizen_decided(town: World) -> N
     assert support(town) == ("withheld", "consent-withdrawn")
     with pytest.raises(TransitionRefused):
         decide(town, Kind.WITHDRAWN)
-    key = vkey(town.settings.log_origin, keyring.load(town.settings.keys).log.public_key())
+    key = vkey(shards.this_year(town.settings.log_origin), keyring.load(town.settings.keys).log.public_key())
     report = verify.log(f"{town.url}/log", key, token=town.settings.log_monitor_token or "")
     assert report.ok, report
 

@@ -14,7 +14,7 @@ import nhs_number
 import pytest
 from openapi_spec_validator import validate
 
-from gateway.audit import verify
+from gateway.audit import shards, verify
 from gateway.audit.checkpoint import vkey
 from gateway.keyring import load
 from gateway.sandbox import story
@@ -25,7 +25,7 @@ GP = "uk/nhs/XZG01/gp-record"
 
 
 def key_of(world: World) -> str:
-    return vkey(world.settings.log_origin, load(world.settings.keys).log.public_key())
+    return vkey(shards.this_year(world.settings.log_origin), load(world.settings.keys).log.public_key())
 
 
 def entry_of(world: World, href: str) -> dict[str, Any]:

@@ -3,20 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from gateway import db, keyring
 from gateway.audit import checkpoint, tiles
+from gateway.audit.checkpoint import Checkpoint
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
+from gateway.audit.shards import Clock
 from gateway.keyring import Keyring
 
-ORIGIN = "gateway.example/log/2026"
+NAME = "gateway.example/log"
+ORIGIN = f"{NAME}/2026"
+IN_2026 = 1_780_000_000_000
+"""Milliseconds since 1970: an instant of the year whose shard the tests speak of."""
+
 MakeEntry = Callable[..., Entry]
 MakeLog = Callable[..., Log]
 
@@ -69,8 +75,16 @@ async def make_log(keys: Keyring) -> AsyncIterator[MakeLog]:
     """Makes logs over an engine, not yet started; closes them all at the end."""
     async with AsyncExitStack() as stack:
 
-        def make(engine: Engine, *, origin: str = ORIGIN, deadline_ms: int = 10_000, keys: Keyring = keys) -> Log:
-            log = Log(engine, keys, origin, deadline_ms=deadline_ms)
+        def make(
+            engine: Engine,
+            *,
+            name: str = NAME,
+            deadline_ms: int = 10_000,
+            keys: Keyring = keys,
+            seen: Sequence[Checkpoint] = (),
+            clock: Clock = lambda: IN_2026,
+        ) -> Log:
+            log = Log(engine, keys, name, deadline_ms=deadline_ms, seen=seen, clock=clock)
             stack.push_async_callback(log.close)
             return log
 
@@ -122,6 +136,15 @@ def export() -> Callable[[Log, Path], Path]:
         return folder
 
     return copy
+
+
+def unguard(connection: Connection) -> None:
+    """Take away what keeps entries as they are: what somebody can do who owns the database."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger fires
+        return
+    for name in connection.execute(text("SELECT name FROM log.sqlite_master WHERE type = 'trigger'")).scalars():
+        connection.execute(text(f"DROP TRIGGER log.{name}"))
 
 
 def put(path: Path, content: bytes) -> None:

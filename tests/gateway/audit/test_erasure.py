@@ -19,13 +19,15 @@ from gateway.audit.checkpoint import vkey
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
 from gateway.audit.sealing import SealKey, WrapKeyGone
+from gateway.audit.shards import this_year
 from gateway.audit.tables import data_key, entry, payload
 from gateway.audit.tables import erasure as erasure_table
 from gateway.erasing import ErasureFault, Forgetting
 from gateway.errors import AuditUnavailable
 from gateway.keyring import Keyring
 
-ORIGIN = "gateway.example/log/2026"
+NAME = "gateway.example/log"
+ORIGIN = this_year(NAME)
 ANN, BOB = "person-ann", "person-bob"
 OFFICERS = {"requested_by": "officer-1", "approved_by": "officer-2"}
 ARTICLE_17 = {"reason": "article-17", "authority": "SAR-2026-7"} | OFFICERS
@@ -42,7 +44,7 @@ def keys(tmp_path: Path) -> Keyring:
 @pytest.fixture
 async def log(engine: Engine, keys: Keyring) -> AsyncIterator[Log]:
     """A started log."""
-    made = Log(engine, keys, ORIGIN, deadline_ms=10_000)
+    made = Log(engine, keys, NAME, deadline_ms=10_000)
     await made.start()
     yield made
     await made.close()
@@ -181,7 +183,7 @@ async def test_a_backup_from_before_an_erasure_opens_nothing_once_the_wrapping_k
     assert await orders.rotate("officer-1") > 0
     orders.back_up_keys(tmp_path / "keys.jsonl")
 
-    restored = Log(before, keyring.load(tmp_path / "keys"), ORIGIN, deadline_ms=10_000)
+    restored = Log(before, keyring.load(tmp_path / "keys"), NAME, deadline_ms=10_000)
     with pytest.raises(WrapKeyGone):
         restored.open_groups(made[ANN][0])
     with pytest.raises(WrapKeyGone):
@@ -269,7 +271,7 @@ async def test_an_erasure_that_was_cut_off_is_finished_at_the_next_order(
     with pytest.raises(AuditUnavailable):
         await orders.erase(ANN, **ARTICLE_17)
     assert opened(log, made[ANN]) == [True] * 3
-    again = Log(engine, keys, ORIGIN, deadline_ms=10_000)
+    again = Log(engine, keys, NAME, deadline_ms=10_000)
     await again.start()
     assert await Forgetting(engine, again, SealKey(keys.seal, keys.wrap.read), keys.wrap).finish() == 1
     assert opened(again, made[ANN]) == [False] * 3
@@ -307,7 +309,7 @@ async def test_the_wrapping_key_is_changed_under_a_log_that_goes_on(
     await orders.rotate("officer-1")
     await working
     assert len(keys.wrap.read()) == 1
-    assert opened(Log(engine, keys, ORIGIN, deadline_ms=1000), ids) == [True] * 40
+    assert opened(Log(engine, keys, NAME, deadline_ms=1000), ids) == [True] * 40
     with db.read(engine) as connection:
         [newest] = keys.wrap.read()
         others = func.substr(data_key.c.wrapped, 1, 4) != newest

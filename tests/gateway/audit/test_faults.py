@@ -17,9 +17,10 @@ from sqlalchemy import Engine, make_url, text
 from gateway import db, keyring
 from gateway.audit import checkpoint, verify
 from gateway.audit.log import Committed, Log
+from gateway.audit.shards import this_year
 from gateway.errors import AuditUnavailable
 
-from .conftest import ORIGIN, MakeEntry, MakeLog
+from .conftest import NAME, MakeEntry, MakeLog
 
 Export = Callable[[Log, Path], Path]
 
@@ -52,7 +53,7 @@ asyncio.run(main())
 
 
 def start_writer(url: str, keys: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITER, url, str(keys), ORIGIN]
+    command = [sys.executable, "-c", WRITER, url, str(keys), NAME]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
 
 
@@ -78,7 +79,7 @@ async def check(
     ring = keyring.load(keys)
     log = make_log(engine, keys=ring)
     await log.start()
-    report = verify.log(str(export(log, folder)), checkpoint.vkey(ORIGIN, ring.log.public_key()))
+    report = verify.log(str(export(log, folder)), checkpoint.vkey(this_year(NAME), ring.log.public_key()))
     assert report.findings == ()
     whole = [line for line in acknowledged if line.endswith("\n")]
     assert len({line.split()[0] for line in whole}) == len(whole)

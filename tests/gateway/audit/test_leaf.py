@@ -32,20 +32,27 @@ ENTRIES = st.builds(
     groups=st.dictionaries(st.sampled_from(events.GROUPS), st.dictionaries(st.just("member"), TEXT, max_size=1)),
     subject_key=TEXT,
 )
+COUNTS = st.integers(0, 2**53 - 1)
 
 
-@given(ENTRIES)
-def test_an_entry_is_canonical_json(event: Entry) -> None:
-    built = leaf.build(event)
+@given(ENTRIES, COUNTS, COUNTS)
+def test_an_entry_is_canonical_json(event: Entry, number: int, count: int) -> None:
+    built = leaf.finish(leaf.build(event), number, count)
     assert built.entry == rfc8785.dumps(json.loads(built.entry))
     assert built.hash == merkle.leaf_hash(built.entry)
 
 
-@given(ENTRIES)
-def test_what_is_packed_to_be_sealed_unpacks_and_fits_the_commitments(event: Entry) -> None:
-    built = leaf.build(event)
+@given(ENTRIES, COUNTS, COUNTS)
+def test_what_is_packed_to_be_sealed_unpacks_and_fits_the_commitments(
+    event: Entry, number: int, count: int
+) -> None:
+    built = leaf.finish(leaf.build(event), number, count)
     unpacked = leaf.unpack(built.actor) | leaf.unpack(built.subject)
-    assert {name: group.value for name, group in unpacked.items()} == event.groups
+    given = {name: dict(value) for name, value in event.groups.items()}  # type: ignore[call-overload]
+    if number and "subject" in given:
+        given["subject"]["number"] = number
+    assert {name: group.value for name, group in unpacked.items()} == given
+    assert json.loads(built.entry).get("count", 0) == count
     assert set(leaf.unpack(built.actor)) <= {"actor"}
     commitments = json.loads(built.entry)["c"]
     assert commitments == {
@@ -76,6 +83,8 @@ def test_names_of_events_in_old_logs_keep_their_meaning() -> None:
     """What was once written stands in logs for ever; this list only grows."""
     written = {
         "log.started",
+        "log.closed",
+        "log.continued",
         "access.intended",
         "access.refused",
         "access.previewed",
@@ -89,13 +98,14 @@ def test_names_of_events_in_old_logs_keep_their_meaning() -> None:
 
 
 def test_an_entry_without_groups_has_nothing_to_seal() -> None:
-    built = leaf.build(Entry("i", "log.started", 1, "", "o", "", "", "", 0, {}))
+    built = leaf.finish(leaf.build(Entry("i", "log.started", 1, "", "o", "", "", "", 0, {})), 0, 0)
     assert (built.actor, built.subject) == (b"", b"")
     assert leaf.unpack(b"") == {}
 
 
 def test_the_reference_page_tells_every_type_and_member() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "log.md").read_text()
-    members = json.loads(leaf.build(Entry("i", "log.started", 1, "", "o", "", "", "", 0, {})).entry)
+    draft = leaf.build(Entry("i", "log.continued", 1, "", "o", "", "", "", 0, {}, previous="note"))
+    members = json.loads(leaf.finish(draft, 1, 1).entry)
     for name in (*events.NAMES, *events.GROUPS, *members):
         assert f"`{name}`" in page

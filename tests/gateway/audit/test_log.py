@@ -19,7 +19,7 @@ from gateway.audit.log import Claim, Claimed, Committed, Guard, Log, LogRefused,
 from gateway.errors import AuditUnavailable
 from gateway.keyring import Keyring
 
-from .conftest import ORIGIN, MakeEntry, MakeLog
+from .conftest import ORIGIN, MakeEntry, MakeLog, unguard
 
 Export = Callable[[Log, Path], Path]
 
@@ -141,7 +141,8 @@ async def test_groups_open_again_and_fit_their_commitments(log: Log, make_entry:
     stored = log.entry_by_id(event.id)
     assert stored is not None
     opened = log.open_groups(event.id)
-    assert {name: group.value for name, group in opened.items()} == event.groups
+    numbered = event.groups | {"subject": {"handle": "sub_1", "number": 1}}
+    assert {name: group.value for name, group in opened.items()} == numbered
     commitments = json.loads(stored.entry)["c"]
     for name, group in opened.items():
         assert b64decode(commitments[name]) == leaf.commitment(name, group.salt, group.content)
@@ -216,7 +217,7 @@ async def test_a_log_of_another_origin_is_not_continued(engine: Engine, make_log
     await log.start()
     await log.close()
     with pytest.raises(LogRefused, match="set COMMONS_LOG_ORIGIN"):
-        await make_log(engine, origin="other.example/log").start()
+        await make_log(engine, name="other.example/log").start()
 
 
 async def test_a_log_is_not_continued_with_another_key(engine: Engine, make_log: MakeLog, tmp_path: Path) -> None:
@@ -247,6 +248,7 @@ async def test_a_log_that_does_not_add_up_is_not_continued(
     await asyncio.gather(*[log.append(make_entry(n)) for n in range(300)])
     await log.close()
     with db.write(engine) as connection:
+        unguard(connection)
         connection.execute(text(damage))
     with pytest.raises(LogRefused, match="not the one its checkpoint signs"):
         await make_log(engine).start()

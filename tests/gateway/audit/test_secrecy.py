@@ -94,7 +94,7 @@ async def test_a_payload_that_was_changed_does_not_open(log: Log, engine: Engine
 
 def test_an_entry_is_built_as_specified(make_entry: MakeEntry) -> None:
     event = make_entry(1, groups={"actor": {"user": "u"}, "basis": {"a": 1}})
-    built = leaf.build(event, b"a" * 32 + b"b" * 32)
+    built = leaf.finish(leaf.build(event, b"a" * 32 + b"b" * 32), 0, 12)
     members = json.loads(built.entry)
     assert list(members) == sorted(members)
     assert members == {
@@ -108,6 +108,7 @@ def test_an_entry_is_built_as_specified(make_entry: MakeEntry) -> None:
         "decision": "permit",
         "policy": "0" * 64,
         "n": 1,
+        "count": 12,
         "c": {
             "actor": b64encode(leaf.commitment("actor", b"a" * 32, b'{"user":"u"}')).decode(),
             "basis": b64encode(leaf.commitment("basis", b"b" * 32, b'{"a":1}')).decode(),

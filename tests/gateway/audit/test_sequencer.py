@@ -12,19 +12,20 @@ from sqlalchemy import make_url, select
 
 from gateway import db
 from gateway.audit import leaf, merkle, tiles
-from gateway.audit.checkpoint import Signer
 from gateway.audit.events import Entry
-from gateway.audit.leaf import Leaf
+from gateway.audit.leaf import Draft
 from gateway.audit.postgres import PostgresStore
 from gateway.audit.sealing import SealKey
-from gateway.audit.sequencer import Claim, Claimed, Guard, Item, Moved, Sequencer, sort
+from gateway.audit.sequencer import Claim, Claimed, Guard, Item, Moved, Sequencer, claim_key, sort
+from gateway.audit.shards import Signers
 from gateway.audit.sqlite import SqliteStore
 from gateway.audit.store import Begun, Head, Store, Taken
 from gateway.audit.tables import entry, tile
 
-from .conftest import ORIGIN, MakeEntry
+from .conftest import IN_2026, NAME, MakeEntry
 
-SIGNER = Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+SIGNERS = Signers(NAME, Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+SIGNER = SIGNERS.of(2026)
 OpenStore = Callable[[str], Store]
 
 
@@ -47,7 +48,7 @@ async def open_store() -> AsyncIterator[OpenStore]:
 
 def item(event: Entry) -> Item:
     """An item whose salts are no secret: the entry's bytes are the same each time."""
-    return Item(leaf.build(event, bytes(32) * len(event.groups)), event.at_ms)
+    return Item(leaf.build(event, bytes(32) * len(event.groups)))
 
 
 async def head_of(store: Store) -> Head:
@@ -57,8 +58,12 @@ async def head_of(store: Store) -> Head:
     return head
 
 
+def sequence(store: Store) -> Sequencer:
+    return Sequencer(store, SIGNERS, SealKey(bytes(32), lambda: {bytes(4): bytes(32)}), lambda: IN_2026)
+
+
 async def replay(store: Store, items: list[Item], batch: int) -> Head:
-    sequencer = Sequencer(store, SIGNER, SealKey(bytes(32), lambda: {bytes(4): bytes(32)}))
+    sequencer = sequence(store)
     for at in range(0, len(items), batch):
         await sequencer.append(items[at : at + batch])
     return await head_of(store)
@@ -71,8 +76,6 @@ async def test_the_same_entries_give_the_same_log_on_both_stores_whatever_the_ba
     head = await replay(open_store(sqlite_url), items, 512)
     assert await replay(open_store(fresh_database), items, 77) == head
     assert head.size == 700
-    root = merkle.tree_hash([one.leaf.hash for one in items])
-    assert head.checkpoint == SIGNER.sign(700, root)
     rows = []
     for url in (sqlite_url, fresh_database):
         engine = db.connect(url)
@@ -82,6 +85,8 @@ async def test_the_same_entries_give_the_same_log_on_both_stores_whatever_the_ba
         engine.dispose()
         rows.append(([tuple(row) for row in entries], [tuple(row) for row in full]))
     assert rows[0] == rows[1]
+    root = merkle.tree_hash([merkle.leaf_hash(bytes(row[-1])) for row in rows[0][0]])
+    assert head.checkpoint == SIGNER.sign(700, root)
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 511, 512, 513])
@@ -91,15 +96,18 @@ async def test_full_tiles_stand_in_the_table_as_soon_as_they_are_full(
 ) -> None:
     items = [item(make_entry(n, groups={})) for n in range(size)]
     await replay(open_store(sqlite_url), items, batch)
-    assert tiles_of(sqlite_url) == expected_tiles([one.leaf.hash for one in items])
+    assert tiles_of(sqlite_url) == expected_tiles(
+        [leaf.finish(one.draft, 0, n).hash for n, one in enumerate(items, 1)]
+    )
 
 
 async def test_the_second_level_of_tiles_is_written_at_65536(database_url: str, open_store: OpenStore) -> None:
     store = open_store(database_url)
-    entries = [b'{"n":%d}' % n for n in range(65_537)]
+    entries = [b'{"c":{},"n":%d}' % n for n in range(65_537)]
     hashes = [merkle.leaf_hash(written) for written in entries]
     items = [
-        Item(Leaf(f"{n:036d}", entries[n], hashes[n], "", "", b"", b"", "", ""), 0) for n in range(len(entries))
+        Item(Draft(f"{n:036d}", "", 0, "", "", written, b"", b"", b"", b"", "", "", ""))
+        for n, written in enumerate(entries)
     ]
     for start, end in ((0, 65_535), (65_535, 65_536), (65_536, 65_537)):
         head = await replay(store, items[start:end], 10_000)
@@ -126,20 +134,18 @@ def expected_tiles(hashes: list[bytes]) -> dict[tuple[int, int], tuple[bytes, by
     return found
 
 
-async def test_a_log_begins_once(database_url: str, open_store: OpenStore, make_entry: MakeEntry) -> None:
-    for n in range(2):
-        started = item(make_entry(n, type="log.started", groups={}))
-        await Sequencer(
-            open_store(database_url), SIGNER, SealKey(bytes(32), lambda: {bytes(4): bytes(32)})
-        ).begin_log(started.leaf, 0)
+async def test_a_log_begins_once(database_url: str, open_store: OpenStore) -> None:
+    for _ in range(2):
+        await sequence(open_store(database_url)).begin_log()
     assert (await head_of(open_store(database_url))).size == 1
 
 
 NOTHING = Taken({}, {})
+CLAIM = Claim("system", b"k", b"digest", "query-9")
 
 
 def guarded(make_entry: MakeEntry, n: int, person: str, seq: int) -> Item:
-    return Item(leaf.build(make_entry(n)), 0, guard=Guard(person, seq))
+    return Item(leaf.build(make_entry(n)), guard=Guard(person, seq))
 
 
 def test_what_becomes_of_each_item_is_decided_one_by_one(make_entry: MakeEntry) -> None:
@@ -149,32 +155,32 @@ def test_what_becomes_of_each_item_is_decided_one_by_one(make_entry: MakeEntry) 
         guarded(make_entry, 1, "moved", 3),
         guarded(make_entry, 2, "changing", 3),
         guarded(make_entry, 3, "unknown", 0),
-        Item(leaf.build(make_entry(4)), 0, claim=claim),
-        Item(leaf.build(make_entry(5)), 0, claim=claim),
-        Item(leaf.build(make_entry(6)), 0),
-        Item(leaf.build(make_entry(6)), 0),
+        Item(leaf.build(make_entry(4)), claim=claim),
+        Item(leaf.build(make_entry(5)), claim=claim),
+        Item(leaf.build(make_entry(6))),
+        Item(leaf.build(make_entry(6))),
         guarded(make_entry, 7, "moved", 3),
     ]
-    ids = [one.leaf.id for one in batch]
+    ids = [one.draft.id for one in batch]
     begun = Begun(None, {"still": 3, "moved": 4}, frozenset(["changing"]))
     fresh, fates = sort(batch, begun, Taken({ids[8]: 40}, {}))
     assert sort(batch, begun, Taken({ids[8]: 40}, {}), frozenset([0, 8]))[1][::8] == [None, ids[8]]
     assert fates == [ids[0], Moved(4), None, ids[3], ids[4], Claimed("query-1", True), ids[6], ids[6], ids[8]]
-    assert [one.leaf.id for one in fresh] == [ids[0], ids[3], ids[4], ids[6]]
+    assert [one.draft.id for one in fresh] == [ids[0], ids[3], ids[4], ids[6]]
 
 
 def test_a_claim_that_stands_in_the_table_is_compared_by_its_digest(make_entry: MakeEntry) -> None:
-    batch = [Item(leaf.build(make_entry(1)), 0, claim=Claim("system", b"k", b"digest", "query-9"))]
-    taken = Taken({}, {("system", b"k"): (b"digest", "query-1")})
+    batch = [Item(leaf.build(make_entry(1)), claim=CLAIM)]
+    taken = Taken({}, {claim_key(CLAIM): (b"digest", "query-1")})
     assert sort(batch, Begun(None, {}), taken) == ([], [Claimed("query-1", True)])
-    taken = Taken({}, {("system", b"k"): (b"other", "query-1")})
+    taken = Taken({}, {claim_key(CLAIM): (b"other", "query-1")})
     assert sort(batch, Begun(None, {}), taken) == ([], [Claimed("query-1", False)])
 
 
 def test_a_claim_is_not_used_up_by_an_item_that_is_not_written(make_entry: MakeEntry) -> None:
     claim = Claim("system", b"k", b"digest", "query-1")
-    moved = Item(leaf.build(make_entry(1)), 0, guard=Guard("moved", 1), claim=claim)
-    batch = [moved, Item(leaf.build(make_entry(2)), 0, claim=claim)]
+    moved = Item(leaf.build(make_entry(1)), guard=Guard("moved", 1), claim=claim)
+    batch = [moved, Item(leaf.build(make_entry(2)), claim=claim)]
     fresh, fates = sort(batch, Begun(None, {"moved": 2}), NOTHING)
-    assert fates == [Moved(2), batch[1].leaf.id]
+    assert fates == [Moved(2), batch[1].draft.id]
     assert fresh == [batch[1]]

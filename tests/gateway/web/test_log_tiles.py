@@ -24,7 +24,8 @@ from gateway.keyring import Keyring
 from gateway.web import log as web_log
 from gateway.web import problems
 
-ORIGIN = "gateway.example/log/2026"
+NAME = "gateway.example/log"
+ORIGIN = f"{NAME}/2026"
 TOKEN = "monitor-" + "t" * 32
 SIZE = 300
 
@@ -45,7 +46,7 @@ def store(sqlite_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 async def access_log(store: Engine, keys: Keyring) -> AsyncIterator[Log]:
-    log = Log(store, keys, ORIGIN, deadline_ms=10_000)
+    log = Log(store, keys, NAME, deadline_ms=10_000, clock=lambda: 1_780_000_000_000)
     await log.start()
     entries = [
         Entry(f"01900000-0000-7000-8000-{n:012x}", "access.refused", n, "o", "s", "p", "deny", "", 1, {})
