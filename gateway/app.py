@@ -25,6 +25,7 @@ from connectors import registry as connected
 from connectors.registry import Registry
 from consent.live import live_ledger
 from gateway import activation, db, keyring, migrate
+from gateway.attempts import Attempts
 from gateway.audit.log import Log
 from gateway.consents.chasing import Chaser
 from gateway.consents.deciding import Deciding
@@ -147,9 +148,9 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     app.include_router(log.router(access_log, settings.log_monitor_token))
     _ready(app, engine, access_log, judges)
     lasting = list(app.router.routes)
-    queries = RecordQueries(
-        known, public_url=url, max_body=settings.max_body_bytes, max_in_flight=settings.max_in_flight
-    )
+    app.state.attempts = attempts = Attempts(access_log)
+    stack.push_async_callback(attempts.close)
+    queries = _queries(settings, known, attempts)
 
     async def adopt(law: Law) -> None:
         """Serve under `law` from now on: all that depends on it is made anew and put in place without a pause in
@@ -197,6 +198,16 @@ async def _law(settings: Settings, engine: Engine, stack: contextlib.AsyncExitSt
         return law, EmbeddedJudges()
     opa = await stack.enter_async_context(Opa(settings.opa_url, timeout_ms=settings.opa_timeout_ms))
     return law, OpaJudges(opa, archive)
+
+
+def _queries(settings: Settings, known: Agencies, attempts: Attempts) -> RecordQueries:
+    return RecordQueries(
+        known,
+        public_url=settings.public_url,
+        max_body=settings.max_body_bytes,
+        max_in_flight=settings.max_in_flight,
+        attempts=attempts,
+    )
 
 
 async def _deliver(engine: Engine, keys: Keyring, stack: contextlib.AsyncExitStack, *, loopback: bool) -> None:

@@ -124,6 +124,12 @@ class ResultAnew(Result, frozen=True):
     facts: Facts
 
 
+class Failed(Struct, frozen=True):
+    """The result group of a query that ended without an answer."""
+
+    decision: str
+
+
 class Alarm(Struct, frozen=True):
     """The result group of an alarm."""
 
@@ -187,6 +193,11 @@ def alarm(asked: Asked, id: str, decision: Decision, source: str, reason: str) -
     """A source answered with something that must not be believed, such as another citizen's record."""
     said = Alarm(asked.id, source, reason)
     return _entry(asked, "connector.alarm", id, decision, {"result": said}, service=source)
+
+
+def failed(asked: Asked, id: str, decision: Decision) -> Entry:
+    """A query whose witness entry says it was intended ended without an answer; `result.decision` names it."""
+    return _entry(asked, "access.failed", id, decision, {"result": Failed(asked.id)})
 
 
 def _entry(

@@ -9,6 +9,7 @@ stage refuses on error. Stage 1, `identify`, has happened when a Caller exists.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Sequence
@@ -27,9 +28,11 @@ from gateway import evidence
 from gateway.audit.log import Claim, Claimed, Committed, Guard, Log, Moved
 from gateway.completeness import Part, compared, table
 from gateway.errors import (
+    AuditUnavailable,
     CompletenessNotMet,
     ConsentStoreUnavailable,
     IdempotencyMismatch,
+    Refused,
 )
 from gateway.evidence import Asked
 from gateway.identity.people import People
@@ -93,12 +96,19 @@ async def answer(commons: Commons, caller: Caller, query: Query, request: Reques
     watch.lap("witness")
     if query.preview:
         return preview(asked, decision, witnessed)
-    envelopes = await gather(commons, asked, decision)
-    watch.lap("gather")
-    parts = minimise(commons, asked, standing, decision, envelopes)
-    watch.lap("minimise")
-    reply = await seal(commons, asked, standing, decision, envelopes, parts, witnessed)
-    watch.lap("seal")
+    try:
+        envelopes = await gather(commons, asked, decision)
+        watch.lap("gather")
+        parts = minimise(commons, asked, standing, decision, envelopes)
+        watch.lap("minimise")
+        reply = await seal(commons, asked, standing, decision, envelopes, parts, witnessed)
+        watch.lap("seal")
+    except (Refused, CompletenessNotMet):  # their entries are written where they are raised
+        raise
+    except Exception:
+        with contextlib.suppress(AuditUnavailable):  # then its silence is in the log: intended, and never disclosed
+            await commons.log.append(evidence.failed(asked, _new_id(), decision))
+        raise
     return reply
 
 

@@ -28,6 +28,8 @@ TYPES: tuple[EventType, ...] = (
     EventType("access.refused", "A query was refused as a whole; nothing was released."),
     EventType("access.previewed", "A decision was asked for without data."),
     EventType("access.disclosed", "An answer with these fields is about to be released."),
+    EventType("access.failed", "A query that was to be gathered ended without an answer; nothing was released."),
+    EventType("attempt.refused", "Somebody was turned away without a decision, so many times."),
     EventType("connector.alarm", "A source answered with something that must not be believed; it was dropped."),
     EventType("session.started", "A citizen signed in."),
     EventType("session.ended", "A citizen signed out."),

@@ -4,19 +4,21 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Header, Request
 
 from gateway.errors import TokenMissing
 from gateway.identity.agencies import Agencies
 from gateway.model import Caller
 
 
-def bearer(agencies: Agencies) -> Callable[[str], Caller]:
-    """A dependency that gives the Caller, or raises Unauthenticated."""
+def bearer(agencies: Agencies) -> Callable[[Request, str], Caller]:
+    """A dependency that gives the Caller, or raises Unauthenticated; the request's state keeps who it was."""
 
-    def caller(authorization: Annotated[str, Header()] = "") -> Caller:
+    def caller(request: Request, authorization: Annotated[str, Header()] = "") -> Caller:
         if authorization[:7].lower() != "bearer ":
             raise TokenMissing
-        return agencies.identify(authorization[7:])
+        who: Caller = agencies.identify(authorization[7:])
+        request.state.caller = who
+        return who
 
     return caller

@@ -8,7 +8,7 @@ No postponed annotations here: FastAPI reads them, and these name what is made i
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 
 from connectors.registry import Registry
 from gateway.identity.agencies import Agencies
@@ -55,10 +55,11 @@ def router(agencies: Agencies, vocabulary: Vocabulary, registry: Registry) -> AP
 
     @routes.get("/agreements", summary="Data-sharing agreements as code")
     def agreements(
+        request: Request,
         callable: Annotated[bool, Query(description="Only those your organisation may ask under.")] = False,
         authorization: Annotated[str, Header()] = "",
     ) -> Any:
-        mine = caller(authorization).organisation if callable else ""
+        mine = caller(request, authorization).organisation if callable else ""
         return {
             "agreements": [
                 msgspec.to_builtins(agreement)

@@ -15,6 +15,7 @@ from gateway.identity.oauth import TokenServer
 from gateway.identity.tokens import public_jwks
 from gateway.keyring import Keyring
 from gateway.settings import Settings
+from gateway.web import problems
 
 MAX_BODY = 16384  # bytes; an assertion is under 8192
 
@@ -63,6 +64,8 @@ def router(settings: Settings, keyring: Keyring, server: TokenServer) -> APIRout
         except ValueError:
             return _invalid_request("send form parameters, at most 20", 400)
         reply = await run_in_threadpool(server.answer, form, dict(request.headers))
+        if reply.status != 200:
+            problems.note(request, 401, str(reply.body.get("error_description", "")).partition(":")[0])
         return JSONResponse(reply.body, reply.status, dict(reply.headers))
 
     @routes.get("/.well-known/oauth-authorization-server", summary="Authorization server metadata (RFC 8414)")

@@ -17,9 +17,11 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from consent.errors import ConsentError, EventRefused, MalformedEvent
+from gateway.attempts import Attempts, Kind
 from gateway.errors import (
     CommonsError,
     ConsentStoreUnavailable,
@@ -32,9 +34,11 @@ from gateway.errors import (
     NotFound,
 )
 from gateway.identity.assertions import Slug
+from gateway.model import Caller
 
 log = logging.getLogger("commons.problems")
 MEDIA_TYPE = "application/problem+json"
+_TURNED_AWAY = (401, 403, 404)
 _ASSERTION = (
     "{code} (401, client)\n\nThe client assertion (RFC 7523) did not pass this check; `error_description` says "
     "what was expected and, where it is safe to, what came. The rules stand in docs/reference/oauth.md.\n"
@@ -83,6 +87,17 @@ def unforeseen(error: BaseException, instance: str) -> InternalFault:
     return InternalFault("The fault is in our log under the trace id.")
 
 
+def note(request: Request, status: int, code: str) -> None:
+    """Count an attempt on something that is not the caller's to see."""
+    attempts: Attempts | None = getattr(request.app.state, "attempts", None)
+    route = request.scope.get("route")
+    if attempts is None or status not in _TURNED_AWAY or not isinstance(route, Route):
+        return
+    who: Caller | None = getattr(request.state, "caller", None)
+    known = (who.organisation, who.system) if who else ("", "")
+    attempts.note(Kind(code, route.path, *known))
+
+
 def install(app: FastAPI, public_url: str) -> None:
     """Make every route of `app` answer errors as problems."""
 
@@ -92,6 +107,7 @@ def install(app: FastAPI, public_url: str) -> None:
 
     @app.exception_handler(CommonsError)
     async def _ours(request: Request, error: CommonsError) -> Response:
+        note(request, error.status, error.code)
         return reply(request, error)
 
     @app.exception_handler(ConsentError)

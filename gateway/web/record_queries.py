@@ -16,6 +16,7 @@ from typing import Any
 import uuid_utils
 from starlette.types import Receive, Scope, Send
 
+from gateway.attempts import Attempts, Kind
 from gateway.errors import (
     BodyTooLarge,
     Busy,
@@ -53,7 +54,9 @@ class RecordQueries:
         public_url: str,
         max_body: int,
         max_in_flight: int,
+        attempts: Attempts,
     ) -> None:
+        self._attempts = attempts
         self._agencies = agencies
         self._public_url = public_url
         self._max_body = max_body
@@ -79,6 +82,8 @@ class RecordQueries:
             finally:
                 self._free += 1
         except CommonsError as error:
+            if error.status == 401:
+                self._attempts.note(Kind(error.code, ASK))
             await self._refuse(send, error, request_id, sent)
         except Exception as error:
             await self._refuse(send, problems.unforeseen(error, request_id), request_id, sent)

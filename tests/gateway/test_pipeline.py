@@ -268,7 +268,7 @@ async def test_consent_that_never_stands_still_ends_in_a_503_and_not_in_an_answe
     async with inside(copy, lambda real: {"ledger": Restless(real.ledger)}) as worker:
         before = log_size(copy) - 1
         refused(await worker.ask(asked()), "consent-store-unavailable")
-        assert entry_types(copy, before) == ["access.intended"]
+        assert entry_types(copy, before) == ["access.intended", "access.failed"]
     assert RESEALS > 1
 
 
