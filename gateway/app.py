@@ -148,9 +148,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     app.include_router(log.router(access_log, settings.log_monitor_token))
     _ready(app, engine, access_log, judges)
     lasting = list(app.router.routes)
-    app.state.attempts = attempts = Attempts(access_log)
-    stack.push_async_callback(attempts.close)
-    queries = _queries(settings, known, attempts)
+    queries = _queries(app, settings, known, access_log, stack)
 
     async def adopt(law: Law) -> None:
         """Serve under `law` from now on: all that depends on it is made anew and put in place without a pause in
@@ -200,7 +198,12 @@ async def _law(settings: Settings, engine: Engine, stack: contextlib.AsyncExitSt
     return law, OpaJudges(opa, archive)
 
 
-def _queries(settings: Settings, known: Agencies, attempts: Attempts) -> RecordQueries:
+def _queries(
+    app: Gateway, settings: Settings, known: Agencies, access_log: Log, stack: contextlib.AsyncExitStack
+) -> RecordQueries:
+    """The query route, and what counts those who are turned away: the error handlers find it in the app's state."""
+    app.state.attempts = attempts = Attempts(access_log)
+    stack.push_async_callback(attempts.close)
     return RecordQueries(
         known,
         public_url=settings.public_url,
