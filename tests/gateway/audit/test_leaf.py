@@ -75,7 +75,7 @@ def test_no_name_of_an_event_is_used_twice() -> None:
 
 @pytest.mark.parametrize("kind", events.TYPES, ids=lambda kind: kind.name)
 def test_an_event_is_named_subject_dot_verb_and_explained(kind: events.EventType) -> None:
-    assert re.fullmatch(r"[a-z]+\.[a-z_]+", kind.name)
+    assert re.fullmatch(r"[a-z]+\.[a-z_-]+", kind.name)
     assert re.fullmatch(r"[A-Z].*\.", kind.sentence)
 
 
