@@ -17,6 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from consent.model import DPV, Event, Kind, Recorded
+from consent.words import DPV_OBJECTED
 
 SCHEMA = "https://w3id.org/dpv/guides/consent-27560"
 MEDIA_TYPE = "consent-receipt+jwt"
@@ -32,13 +33,26 @@ STATUS: dict[Kind, str] = {
     Kind.GIVEN: "dpv:ConsentGiven",
     Kind.REFUSED: "dpv:ConsentRefused",
     Kind.WITHDRAWN: "dpv:ConsentWithdrawn",
+    Kind.RENEWED: "dpv:RenewedConsentGiven",
+    Kind.REVOKED: "dpv:ConsentRevoked",
+    Kind.INVALIDATED: "dpv:ConsentInvalidated",
+    Kind.SUPERSEDED: "dpv:ConsentInvalidated",
+    Kind.OBJECTED: "dpv:PublicInterestObjected",
+    Kind.OBJECTION_UPHELD: "dpv:PublicInterestObjected",
 }
-"""Kind of event → DPV status (`dpv:hasConsentStatus`)."""
+"""Kind of event → DPV status (`dpv:hasConsentStatus`): the kinds that there are receipts for. What an objection is
+against stands in the event (`lawful_basis`), and decides its status where it is another one."""
 
 _DID: dict[Kind, str] = {
     Kind.GIVEN: "You agreed to this sharing.",
     Kind.REFUSED: "You were asked to agree to this sharing and said no.",
     Kind.WITHDRAWN: "You took your consent back. Nothing more is shared under it.",
+    Kind.RENEWED: "You agreed to this sharing for longer.",
+    Kind.REVOKED: "Your consent was ended by somebody else. Nothing more is shared under it.",
+    Kind.INVALIDATED: "Your consent was found never to have been valid. Nothing more is shared under it.",
+    Kind.SUPERSEDED: "The agreement changed, so your consent to it has ended. Nothing more is shared under it.",
+    Kind.OBJECTED: "You objected to this sharing.",
+    Kind.OBJECTION_UPHELD: "Your objection was upheld. This is no longer shared.",
 }
 
 
@@ -126,7 +140,7 @@ def claims(
         "iso27560:event_time": instant(event.at),
         "iso27560:collection_method": event.channel.value,
         "iso27560:jurisdiction": "GB",
-        "dpv:hasConsentStatus": STATUS[event.kind],
+        "dpv:hasConsentStatus": _status(event),
         "dpv:hasNotice": {"hash": event.notice_hash, "language": event.language, "href": links.notice},
         "dpv:hasDataController": _party(terms.controller),
         "dpv:hasRecipient": [_party(one) for one in terms.recipients],
@@ -197,6 +211,12 @@ def plain(claimed: Mapping[str, Any]) -> str:
 def instant(seconds: int) -> str:
     """A time in seconds since 1970 as RFC 3339 in UTC."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _status(event: Event) -> str:
+    if event.kind in (Kind.OBJECTED, Kind.OBJECTION_UPHELD) and event.lawful_basis in DPV_OBJECTED:
+        return DPV_OBJECTED[event.lawful_basis].replace(DPV, "dpv:")
+    return STATUS[event.kind]
 
 
 def _party(one: Party) -> dict[str, str]:

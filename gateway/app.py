@@ -27,7 +27,6 @@ from consent.live import live_ledger
 from gateway import activation, db, keyring, migrate
 from gateway.attempts import Attempts
 from gateway.audit.log import Log
-from gateway.circumstances import Surroundings
 from gateway.consents.chasing import Chaser
 from gateway.consents.deciding import Deciding
 from gateway.consents.propagation import Propagation
@@ -37,7 +36,6 @@ from gateway.db import Changes
 from gateway.errors import PolicyUnavailable
 from gateway.identity.addresses import is_loopback
 from gateway.identity.agencies import Agencies
-from gateway.identity.circumstances import Register
 from gateway.identity.citizens import Citizens, nonce_key
 from gateway.identity.id_tokens import IdTokens, Nonces
 from gateway.identity.jwks import RemoteKeys
@@ -50,7 +48,6 @@ from gateway.keyring import Keyring
 from gateway.notices.courier import Courier
 from gateway.notices.endpoints import secret_keys
 from gateway.notices.post import Post
-from gateway.overrides import Overrides
 from gateway.pipeline import Commons
 from gateway.policy.archive import Archive
 from gateway.policy.judges import EmbeddedJudges, Judges
@@ -60,7 +57,6 @@ from gateway.policy.opa import Opa, OpaJudges
 from gateway.policy.vocabulary import Vocabulary
 from gateway.settings import Settings
 from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
-from gateway.web import overrides as overriding
 from gateway.web.consent import decisions, history, notices, receipts, records
 from gateway.web.consent.parts import Parts
 from gateway.web.record_queries import ASK, PREVIEW, RecordQueries
@@ -129,22 +125,25 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     registry = _sources(settings, law.vocabulary)
     stack.push_async_callback(registry.close)
 
-    access_log = await _log(settings, keys, engine, stack)
+    access_log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+    await access_log.start()
+    stack.push_async_callback(access_log.close)
+    await log_missing(engine, access_log)
+    await activation.log_missing(engine, access_log)
     ledger = live_ledger(settings.url)
     stack.push_async_callback(ledger.close)
-    people, register = _people(keys, engine, changes, stack)
+    people = People(engine, person_keys(keys), changes)
+    stack.callback(people.close)
 
     loopback = is_loopback(urlsplit(url).hostname or "")
     await _deliver(engine, keys, stack, loopback=loopback)
     remote = RemoteKeys(loopback=loopback)
     known = _agencies(settings, keys, engine, changes, remote)
     in_force = InForce(law)
-    overrides = Overrides(engine, access_log, keys)
     citizens = _citizens(settings, keys, engine, remote)
     app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
     parts = _consent(settings, keys, engine, in_force, access_log, registry, citizens, known)
     await _offer_consent(app, parts, stack)
-    app.include_router(overriding.router(overrides, people, known, in_force, settings))
     app.include_router(problems.router())
     app.include_router(log.router(access_log, settings.log_monitor_token))
     _ready(app, engine, access_log, judges)
@@ -157,8 +156,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         here, those that do not above."""
         judge, vocabulary = Memo(await judges.of(law)), law.vocabulary
         itemiser = Itemiser(keys.pairwise, vocabulary)
-        surroundings = Surroundings(register, overrides, vocabulary.agreements)
-        commons = Commons(people, surroundings, ledger, judge, vocabulary, registry, access_log, itemiser)
+        commons = Commons(people, ledger, judge, vocabulary, registry, access_log, itemiser)
         in_force.law = law
         app.router.routes[:] = lasting
         app.include_router(agencies.router(access_log, known, vocabulary))
@@ -170,27 +168,6 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     app.queries = queries
     watch = activation.Watch(engine, changes, settings, access_log, law, adopt)
     stack.push_async_callback(watch.close)
-
-
-async def _log(settings: Settings, keys: Keyring, engine: Engine, stack: contextlib.AsyncExitStack) -> Log:
-    """The access log, begun, with everything in it that a crash kept out."""
-    access_log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
-    await access_log.start()
-    stack.push_async_callback(access_log.close)
-    await log_missing(engine, access_log)
-    await activation.log_missing(engine, access_log)
-    return access_log
-
-
-def _people(
-    keys: Keyring, engine: Engine, changes: Changes, stack: contextlib.AsyncExitStack
-) -> tuple[People, Register]:
-    """Who people are, and what is so of them."""
-    people = People(engine, person_keys(keys), changes)
-    stack.callback(people.close)
-    register = Register(engine, person_keys(keys), changes)
-    stack.callback(register.close)
-    return people, register
 
 
 def _sources(settings: Settings, vocabulary: Vocabulary) -> Registry:

@@ -13,10 +13,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from consent.model import Standing
 from gateway.audit.events import Entry
 from gateway.completeness import Part
-from gateway.identity.circumstances import Found
 from gateway.model import (
     Caller,
     CategoryAsked,
@@ -46,16 +44,6 @@ class Asked(Struct, frozen=True):
     pairs: tuple[Pair, ...]
 
 
-class Ruling(Struct, frozen=True):
-    """A decision with all that it was made from: what the citizen decided (`standing`), the person's circumstances
-    (`found`), and the facts the judge was given."""
-
-    standing: Standing
-    found: Found
-    given: Facts
-    decision: Decision
-
-
 class Actor(Struct, frozen=True, omit_defaults=True):
     """The actor group: the system, its token, and the person at the agency."""
 
@@ -73,8 +61,7 @@ class Subject(Struct, frozen=True):
 
 
 class Asking(Struct, frozen=True, omit_defaults=True):
-    """The request group: what was asked, and the reason the citizen will read. `relationship` is what the caller
-    claimed of itself; `override` the break-glass it cited."""
+    """The request group: what was asked, and the reason the citizen will read."""
 
     query: str
     request_id: str
@@ -82,8 +69,6 @@ class Asking(Struct, frozen=True, omit_defaults=True):
     case: str
     on_behalf_of: str
     categories: tuple[CategoryAsked, ...]
-    relationship: str = ""
-    override: str = ""
 
 
 class Judged(Struct, frozen=True, omit_defaults=True):
@@ -153,35 +138,36 @@ class Alarm(Struct, frozen=True):
     reason: str
 
 
-def witness(asked: Asked, ruling: Ruling) -> Entry:
+def witness(asked: Asked, given: Facts, decision: Decision, seq: int) -> Entry:
     """Stage 5: who asks what of whom, and what was decided from which facts, before any fetch; for yes and no
     alike."""
     if asked.query.preview:
         kind = "access.previewed"
     else:
-        kind = "access.refused" if ruling.decision.refuses else "access.intended"
-    return _entry(asked, kind, asked.id, ruling.decision, _law(asked, ruling))
+        kind = "access.refused" if decision.refuses else "access.intended"
+    return _entry(asked, kind, asked.id, decision, {"basis": _basis(asked, decision, seq), "facts": given})
 
 
-def refusal(asked: Asked, id: str, ruling: Ruling) -> Entry:
+def refusal(asked: Asked, id: str, given: Facts, decision: Decision, seq: int) -> Entry:
     """A query that was permitted at stage 5 and refused at stage 8, because the citizen said stop between."""
-    return _entry(asked, "access.refused", id, ruling.decision, _law(asked, ruling))
+    groups: dict[str, Struct] = {"basis": _basis(asked, decision, seq), "facts": given}
+    return _entry(asked, "access.refused", id, decision, groups)
 
 
 def seal(
     asked: Asked,
     id: str,
-    ruling: Ruling,
+    decision: Decision,
+    seq: int,
     parts: Sequence[Part],
     completeness: Completeness,
     status: int,
     digest: str,
-    *,
-    anew: bool,
+    anew: Facts | None = None,
 ) -> Entry:
     """Stage 8: the names of the fields released (never values), each source's state, the body's digest. What was
     asked, and under what law, stands in the witness entry that `result.decision` names; the law stands in the
-    result too only if the query was decided `anew`, since consent or circumstances had moved."""
+    result too only if the query was decided from facts `anew`, since consent had moved."""
     released = tuple(
         [
             Released(
@@ -195,12 +181,12 @@ def seal(
         ]
     )
     states = tuple([f"{row.category} {row.source} {row.state}" for row in completeness.summary])
-    if anew:
-        basis = _basis(asked, ruling)
-        result: Result = ResultAnew(asked.id, status, digest, released, states, basis, ruling.given)
+    if anew is not None:
+        basis = _basis(asked, decision, seq)
+        result: Result = ResultAnew(asked.id, status, digest, released, states, basis, anew)
     else:
         result = Result(asked.id, status, digest, released, states)
-    return _entry(asked, "access.disclosed", id, ruling.decision, {"result": result})
+    return _entry(asked, "access.disclosed", id, decision, {"result": result})
 
 
 def alarm(asked: Asked, id: str, decision: Decision, source: str, reason: str) -> Entry:
@@ -231,9 +217,8 @@ def _entry(
     }
     if "result" not in said:
         groups["request"] = Asking(
-            query.id, asked.request_id, query.reason, query.case_reference, query.on_behalf_of, query.categories,
-            query.relationship, query.override,
-        )  # fmt: skip
+            query.id, asked.request_id, query.reason, query.case_reference, query.on_behalf_of, query.categories
+        )
     groups |= said
     return Entry(
         id=id,
@@ -242,7 +227,7 @@ def _entry(
         org=caller.organisation,
         svc=service or caller.system,
         purpose=query.purpose,
-        decision="deny" if decision.refuses else "break_glass" if query.override else "permit",
+        decision="deny" if decision.refuses else "permit",
         policy=decision.revision,
         subjects=1,
         groups=groups,
@@ -250,15 +235,10 @@ def _entry(
     )
 
 
-def _law(asked: Asked, ruling: Ruling) -> dict[str, Struct]:
-    return {"basis": _basis(asked, ruling), "facts": ruling.given}
-
-
-def _basis(asked: Asked, ruling: Ruling) -> Basis:
-    decision = ruling.decision
+def _basis(asked: Asked, decision: Decision, seq: int) -> Basis:
     return Basis(
         agreement=asked.query.agreement,
-        consent_seq=ruling.standing.seq,
+        consent_seq=seq,
         policy=decision.revision,
         verdicts=tuple([judged(p, v) for p, v in zip(asked.pairs, decision.verdicts, strict=True)]),
         obligations=decision.obligations,

@@ -24,11 +24,13 @@ def _group() -> None:
 def receipt_verify(
     file: Annotated[Path, typer.Argument(help="The receipt, as the gateway signed it.")],
     jwks: Annotated[Path, typer.Option(help="File of the gateway's key set (/.well-known/jwks.json).")],
-    vkey: Annotated[Path, typer.Option(help="File of the log's verifier key (`commons audit vkey`).")],
+    vkey: Annotated[
+        Path, typer.Option(help="File of the log's verifier keys (`commons audit vkey`), a line for each year.")
+    ],
 ) -> None:
     """Check signature, log entry and inclusion proof. Needs no network and no database; the two files of keys must
     come from somewhere that you trust. Exit status 1 when anything does not hold."""
-    found = checking.check(read(file), read(jwks), read(vkey).strip())
+    found = checking.check(read(file), read(jwks), read(vkey))
     if found.ok:
         out.print(found.plain, highlight=False, markup=False)
         out.print("The receipt holds: signature, log entry and inclusion proof.", style="green", highlight=False)

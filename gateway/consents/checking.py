@@ -44,15 +44,23 @@ class Checked(Struct, frozen=True):
         return plain(self.claims)
 
 
-def check(jws: str, jwks: str | bytes, vkey: str) -> Checked:
-    """Check one receipt. `jwks`: the JWK Set document (RFC 7517); `vkey`: the log's verifier key (C2SP)."""
+def check(jws: str, jwks: str | bytes, vkeys: str) -> Checked:
+    """Check one receipt. `jwks`: the JWK Set document (RFC 7517); `vkeys`: the log's verifier keys (C2SP), a line
+    each, since the log has a name of its own every year."""
     claims = signed_claims(jws, jwks, MEDIA_TYPE)
     if isinstance(claims, str):
         return Checked((claims,))
     try:
-        return Checked(tuple(_faults(claims, vkey)), claims)
+        return Checked(tuple(_faults(claims, _of_log(claims["log"]["proof"], vkeys))), claims)
     except (KeyError, TypeError, ValueError, AttributeError):
         return Checked(("receipt: a member is missing or not what it must be",), claims)
+
+
+def _of_log(proof: str, vkeys: str) -> str:
+    """The key of the log that the proof says it is of; any other cannot verify it."""
+    origin = proof.partition("\n\n")[2].partition("\n")[0]
+    lines = [line.strip() for line in vkeys.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith(f"{origin}+")), lines[0] if lines else "")
 
 
 def signed_claims(jws: str, jwks: str | bytes, media_type: str) -> dict[str, Any] | str:

@@ -23,6 +23,7 @@ from consent import ledger
 from consent.errors import AlreadyWithdrawn
 from consent.model import Channel, Event, Kind, Provision, Standing, State
 from consent.tables import consent_event
+from consent.words import PERMITTING
 from gateway import db
 from gateway.audit.log import Log
 from gateway.consents import recording
@@ -36,7 +37,7 @@ Verb = Literal["give", "refuse", "narrow", "renew"]
 
 KINDS: dict[Verb, Kind] = {
     "give": Kind.GIVEN,
-    "renew": Kind.GIVEN,
+    "renew": Kind.RENEWED,
     "refuse": Kind.REFUSED,
     "narrow": Kind.WITHDRAWN,
 }
@@ -156,7 +157,7 @@ class Deciding:
                 provision = await asyncio.to_thread(self._spelt_out, person, sharing, provision)
         kind = KINDS[decision.verb]
         notice = ""
-        if kind is Kind.GIVEN:
+        if kind in PERMITTING:
             notice = self.words(decision.record).hash
             if decision.notice_hash != notice:
                 raise NoticeChanged
@@ -193,7 +194,7 @@ class Deciding:
         notice: str,
     ) -> Event:
         now = int(self._clock())
-        given = kind is Kind.GIVEN
+        given = kind in PERMITTING
         return Event(
             id=str(uuid_utils.uuid7()),
             kind=kind,

@@ -95,9 +95,10 @@ class Receipts:
         wanted = select(*columns).where(consent_event.c.id == id, consent_event.c.person == person)
         with db.read(self._engine) as connection:
             row = connection.execute(wanted).one_or_none()
-        if row is None:
+        event = event_of(bytes(row.link)) if row is not None else None
+        if row is None or event is None or event.kind not in receipts.STATUS:
             raise NotFound
-        return event_of(bytes(row.link)), Recorded(row.seq, bytes(row.hash).hex())
+        return event, Recorded(row.seq, bytes(row.hash).hex())
 
     def _links(self, event: Event) -> Links:
         here = f"{self._url}/v1/consent"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from gateway.model import User
 from gateway.sandbox import story
 from gateway.web.record_queries import ASK, PREVIEW
 from tests.faults.inside import call, entry_types, inside, log_size
+from tests.fixtures.citizens import Desk
 from tests.fixtures.commons import World, question
 
 TRUST = ("xzz01-discharge", "discharge-coordinator")
@@ -92,6 +94,120 @@ def routes_of(app: Any) -> set[tuple[str, str]]:
     return found
 
 
+WHOSE: dict[tuple[str, str], str] = {
+    ("POST", ASK): "agency",
+    ("POST", PREVIEW): "agency",
+    ("GET", "/v1/decisions/{id}"): "agency's object",
+    ("GET", "/v1/receipts/{id}"): "agency's object",
+    ("GET", "/v1/consent-notices"): "agency",
+    ("GET", "/v1/consent-notices/{id}"): "agency's object",
+    ("POST", "/v1/consent-notices/{id}/acknowledgement"): "agency's object",
+    ("POST", "/v1/consent-notices/{id}/erasure"): "agency's object",
+    ("GET", "/v1/sessions/current"): "citizen",
+    ("DELETE", "/v1/sessions/current"): "citizen",
+    ("GET", "/v1/consent/records"): "citizen",
+    ("GET", "/v1/consent/records/{id}"): "citizen",
+    ("POST", "/v1/consent/records/{id}/withdraw"): "citizen",
+    ("POST", "/v1/consent/decisions"): "citizen",
+    ("GET", "/v1/consent/history"): "citizen",
+    ("GET", "/v1/consent/receipts/{id}"): "citizen's object",
+}
+"""Every route that is not public → who may use it, and whether its address names an object of theirs. A citizen's
+route without an object speaks of whoever is signed in: nothing in it could name another. (A record's id is the name
+of a sharing, the same for everybody.)"""
+
+BODIES = {
+    "/v1/consent/decisions": {"record": "rec_" + "0" * 24, "decision": "refuse"},
+}
+
+
+def filled(path: str, id: str) -> str:
+    return re.sub(r"\{[^}]+\}", id, path)
+
+
+async def test_every_route_has_its_row(world: World) -> None:
+    async with inside(world) as worker:
+        routes = routes_of(worker.app)
+    assert (routes - PUBLIC) | QUERIES == set(WHOSE), "a new route needs a row: whose is it?"
+
+
+def test_a_citizen_reaches_no_route_of_an_agency_and_an_agency_none_of_a_citizen(world: World) -> None:
+    citizen, agency = Desk(world, story("all-returned")).headers, world.headers(*COUNCIL)
+    for (method, path), whose in WHOSE.items():
+        for id in (str(uuid.uuid4()), f"rcp_{uuid.uuid4()}", "rec_" + "0" * 24):
+            wrong = citizen if whose.startswith("agency") else {"Authorization": agency["Authorization"]}
+            sent = {"X-Request-ID": str(uuid.uuid4())} | wrong
+            body = BODIES.get(path, {})
+            reply = httpx.request(method, world.url + filled(path, id), headers=sent, json=body)
+            assert reply.status_code == 401, (method, path)
+            assert reply.json()["code"] in ("token-invalid", "session-invalid")
+
+
+def test_what_belongs_to_one_citizen_does_not_exist_for_another(world: World) -> None:
+    mine, other = Desk(world, story("consent-given")), Desk(world, story("all-returned"))
+    record = mine.record("Support from the charity, if the patient agrees")["id"]
+    given = mine.give(record, ["support.plan"])
+    before = mine.get("/v1/consent/history").content
+    event = given["event"]
+    nothing = {}
+    for accept in ("application/json", "text/plain", "application/jose"):
+        nothing[accept] = other.get(f"/v1/consent/receipts/rcp_{uuid.uuid4()}", accept)
+        for id in (f"rcp_{event}", event, f"cns_{event}", f"rcp_{event.upper()}", f"rcp_{event}%00"):
+            theirs = other.get(f"/v1/consent/receipts/{id}", accept)
+            assert (theirs.status_code, theirs.content) == (404, nothing[accept].content), id
+            assert list(theirs.headers) == list(nothing[accept].headers)
+        assert mine.get(given["receipt"], accept).status_code == 200
+    assert event not in other.get("/v1/consent/history").text
+    assert event not in other.get("/v1/consent/records").text
+    assert event not in other.get(f"/v1/consent/records/{record}").text
+    assert mine.get("/v1/consent/history").content == before
+
+
+def test_a_body_cannot_name_another_citizen(world: World) -> None:
+    mine, other = Desk(world, story("consent-given")), Desk(world, story("all-returned"))
+    record = mine.record("Support from the charity, if the patient agrees")["id"]
+    before = other.get("/v1/consent/history").content
+    number = next(iter(other.told.identifiers.values()))
+    for more in ({"person": number}, {"subject": {"value": number}}, {"on_behalf_of": number}, {"actor": number}):
+        reply = mine.decide(record, "refuse", **more)
+        assert (reply.status_code, reply.json()["code"]) == (422, "invalid")
+        assert number not in reply.text
+    assert other.get("/v1/consent/history").content == before
+
+
+def test_a_notice_to_one_organisation_does_not_exist_for_another(world: World) -> None:
+    mine = Desk(world, story("consent-given"))
+    record = mine.record("Support from the charity, if the patient agrees")["id"]
+    mine.give(record, ["support.plan"])
+    [told] = mine.post(f"/v1/consent/records/{record}/withdraw").json()["told"]
+    addresses = {
+        "GET": f"/v1/consent-notices/{told['notice']}",
+        "POST": f"/v1/consent-notices/{told['notice']}/acknowledgement",
+        "post": f"/v1/consent-notices/{told['notice']}/erasure",
+    }
+    for method, address in addresses.items():
+        unknown = address.replace(told["notice"], str(uuid.uuid4()))
+        for other in (COUNCIL, CHARITY):
+            theirs = httpx.request(method.upper(), world.url + address, headers=world.headers(*other))
+            nothing = httpx.request(method.upper(), world.url + unknown, headers=world.headers(*other))
+            assert (theirs.status_code, theirs.content) == (404, nothing.content), address
+            assert list(theirs.headers) == list(nothing.headers)
+    assert told["notice"] not in world.get("/v1/consent-notices", *COUNCIL).text
+    assert told["notice"] in world.get("/v1/consent-notices").text, "the others' tries were no answers"
+    assert world.get(addresses["GET"]).status_code == 200
+    mine.give(record, ["support.plan", "support.befriending"])
+
+
+@pytest.mark.parametrize("what", ["system", "organisation"])
+def test_who_is_disabled_reads_and_answers_no_notice(world: World, what: str) -> None:
+    headers = world.headers(*COUNCIL)
+    with disabled(world, what):
+        for method, path in WHOSE:
+            if path.startswith("/v1/consent-notices"):
+                reply = httpx.request(method, world.url + filled(path, str(uuid.uuid4())), headers=headers)
+                assert (reply.status_code, reply.json()["code"]) == (403, "system-disabled")
+
+
 async def test_every_route_needs_a_token_or_is_public_by_name(world: World) -> None:
     async with inside(world) as worker:
         routes = routes_of(worker.app)
@@ -99,11 +215,10 @@ async def test_every_route_needs_a_token_or_is_public_by_name(world: World) -> N
         guarded = (routes - PUBLIC) | QUERIES
         assert len(guarded) > len(QUERIES)
         for method, path in guarded:
-            filled = path.replace("{id}", f"rc_{uuid.uuid4()}")
-            assert "{" not in filled, path
+            address = filled(path, f"rc_{uuid.uuid4()}")
             for headers in ({}, {"authorization": "Bearer x"}, {"authorization": "Basic dTpw"}):
                 sent = {"x-request-id": str(uuid.uuid4()), "content-type": "application/json"} | headers
-                got = await call(worker.app, method, filled, sent, b"{}")
+                got = await call(worker.app, method, address, sent, b"{}")
                 assert got.status == 401, (method, path, got.status)
                 assert got.json["code"] in ("token-missing", "token-invalid", "session-invalid")
                 assert got.header("www-authenticate").startswith("Bearer")

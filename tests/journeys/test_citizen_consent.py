@@ -12,7 +12,7 @@ import pytest
 
 from connectors.sandbox.stories import Story
 from gateway import keyring
-from gateway.audit import checkpoint
+from gateway.audit import checkpoint, shards
 from gateway.consents import checking
 from gateway.sandbox import story
 from gateway.web.consent import examples
@@ -53,7 +53,8 @@ def asked(world: World, told: Story) -> dict[str, Any]:
 def checked(world: World, jws: str) -> checking.Checked:
     keys = keyring.load(world.settings.keys)
     jwks = httpx.get(f"{world.url}/.well-known/jwks.json").content
-    return checking.check(jws, jwks, checkpoint.vkey(world.settings.log_origin, keys.log.public_key()))
+    vkey = checkpoint.vkey(shards.this_year(world.settings.log_origin), keys.log.public_key())
+    return checking.check(jws, jwks, vkey)
 
 
 def test_what_is_agreed_flows_and_what_is_taken_back_stops(world: World, told: Story, desk: Desk) -> None:
@@ -171,6 +172,21 @@ def test_a_refusal_stands_until_the_citizen_agrees(world: World, told: Story, de
     )
     desk.give(record["id"], ["support.plan"])
     assert plan_row(asked(world, told))["state"] in ("returned", "empty")
+
+
+def test_a_consent_is_renewed_while_it_stands_and_has_a_receipt_of_its_own(desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    words = desk.notice(record["id"])["hash"]
+    early = desk.decide(record["id"], "renew", categories=["support.plan"], notice_hash=words)
+    assert (early.status_code, early.json()["code"]) == (409, "decision-refused")
+    desk.give(record["id"], ["support.plan"])
+    until = {one["category"]: one["until"] for one in desk.record(CHARITY_TERM)["categories"]}
+    renewed = desk.decide(record["id"], "renew", categories=["support.plan"], days=365, notice_hash=words)
+    assert renewed.status_code == 201, renewed.text
+    after = {one["category"]: one["until"] for one in desk.record(CHARITY_TERM)["categories"]}
+    assert after["support.plan"] > until["support.plan"] + 180 * 86_400
+    claims = desk.claims(renewed.json())
+    assert claims["dpv:hasConsentStatus"] == "dpv:RenewedConsentGiven"
 
 
 def test_agreeing_to_words_that_one_has_not_read_is_no_consent(desk: Desk) -> None:
