@@ -22,7 +22,7 @@ from msgspec import Struct, structs
 from sqlalchemy import Connection, Engine, func, select, text
 
 from gateway import db, keyring
-from gateway.audit import erasure
+from gateway.audit import erasure, retention
 from gateway.audit.erasure import Erasure, KeyRow, Told
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
@@ -34,6 +34,7 @@ REASONS = ("article-17", "erroneous-entry", "court-order")
 """Why a person's payloads are erased before their time: UK GDPR Article 17, an entry made by mistake, an order."""
 
 BATCH = 1000
+SWEEP = 20_000
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -123,9 +124,17 @@ class Forgetting:
             while gone := await self._write(erasure.end_period, period, BATCH):
                 done[period] += gone
                 progress(gone)
+            if period.startswith(retention.STAFF):
+                await self._sweep_staff(int(period.partition(":")[2]))
         if done:
             self._scrub()
         return done
+
+    async def _sweep_staff(self, year: int) -> None:
+        with db.read(self._engine) as connection:
+            among = erasure.places(connection, year)
+        for start in range(among.start, among.stop, SWEEP):
+            await self._write(erasure.sweep_staff, range(start, min(start + SWEEP, among.stop)))
 
     async def rotate(self, officer: str, progress: Progress = lambda _: None) -> int:
         """Wrap every data key anew, under a new wrapping key, and destroy the old ones; gives how many were.

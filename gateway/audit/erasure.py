@@ -11,14 +11,15 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 
 from gateway.audit import retention
-from gateway.audit.sealing import SealKey
-from gateway.audit.tables import data_key, erasure, head, legal_hold, payload
+from gateway.audit.sealing import SHORT, SealKey
+from gateway.audit.tables import data_key, erasure, head, legal_hold, payload, shard, subject_entry
 
 MANY = 500
 """Rows a statement: few statements, and far from any store's limit of parameters."""
@@ -77,14 +78,12 @@ def lift_hold(connection: Connection, id: str) -> bool:
 
 def count(connection: Connection, subject: str, organisation: str = "") -> tuple[int, int]:
     """How many data keys and how many entries' payloads an erasure would take."""
-    ids = [row.id for row in connection.execute(_keys_of(subject, organisation))]
-    entries = sum(
-        connection.execute(
-            select(func.count()).select_from(payload).where(payload.c.subject_key.in_(some))
-        ).scalar_one()
-        for some in _some(ids)
-    )
-    return len(ids), entries
+    theirs = [subject_entry.c.subject == _short(subject)]
+    if organisation:
+        theirs.append(subject_entry.c.organisation == organisation)
+    keys_ = connection.execute(select(func.count()).select_from(_keys_of(subject, organisation).subquery()))
+    entries = connection.execute(select(func.count()).select_from(subject_entry).where(*theirs))
+    return keys_.scalar_one(), entries.scalar_one()
 
 
 def decide(connection: Connection, decided: Erasure) -> None:
@@ -109,7 +108,7 @@ def pending(connection: Connection) -> list[Erasure]:
 
 def carry_out(connection: Connection, decided: Erasure) -> None:
     """Delete the keys and the payloads of an erasure whose entry is in the log. Doing it again changes nothing."""
-    _forget(connection, [row.id for row in connection.execute(_keys_of(decided.subject, decided.organisation))])
+    _forget(connection, connection.execute(_keys_of(decided.subject, decided.organisation)).all())
     done = {"subject": "", "done": int(time.time())}
     connection.execute(update(erasure).where(erasure.c.id == decided.id).values(done))
 
@@ -128,10 +127,23 @@ def end_period(connection: Connection, period: str, most: int) -> int:
         legal_hold.c.lifted == 0,
         or_(legal_hold.c.organisation == "", legal_hold.c.organisation == data_key.c.organisation),
     )
-    wanted = select(data_key.c.id).where(
-        data_key.c.retention == period, ~select(legal_hold.c.id).where(holds).exists()
-    )
-    return _forget(connection, [row.id for row in connection.execute(wanted.limit(most))])
+    wanted = _KEYS.where(data_key.c.retention == period, ~select(legal_hold.c.id).where(holds).exists())
+    return _forget(connection, connection.execute(wanted.limit(most)).all())
+
+
+def places(connection: Connection, year: int) -> range:
+    """The places of the entries of one year's shard."""
+    columns = (shard.c.start, shard.c.size)
+    row = connection.execute(select(*columns).where(shard.c.year == year)).first()
+    row = row or connection.execute(select(head.c.start, head.c.size).where(head.c.year == year)).first()
+    return range(row.start, row.start + row.size) if row else range(0)
+
+
+def sweep_staff(connection: Connection, among: range) -> int:
+    """Delete what was sealed about staff under keys that are gone, among these places; gives how many."""
+    gone = ~select(data_key.c.id).where(data_key.c.id == payload.c.actor_key).exists()
+    wanted = (payload.c.idx >= among.start, payload.c.idx < among.stop, payload.c.actor_key.is_not(None), gone)
+    return connection.execute(update(payload).where(*wanted).values(actor_key=None, actor=None)).rowcount
 
 
 def rewrap(connection: Connection, seal_key: SealKey, after: str, most: int) -> tuple[str, int]:
@@ -157,33 +169,47 @@ def keys(connection: Connection) -> Iterator[KeyRow]:
 def put_back(connection: Connection, rows: Iterator[KeyRow]) -> tuple[int, int]:
     """Make the keys of a restored database those of a newer backup of the keys: wrapped as there, and those absent
     there deleted, since they were erased. Gives how many were put back and how many forgotten."""
-    here = set(connection.execute(select(data_key.c.id)).scalars())
-    found: set[str] = set()
+    here = {row.id: row for row in connection.execute(_KEYS)}
+    back = 0
     for row in rows:
-        found.add(row.id)
-        if row.id in here:
+        if here.pop(row.id, None) is not None:
             connection.execute(update(data_key).where(data_key.c.id == row.id).values(wrapped=row.wrapped))
-    return len(here & found), _forget(connection, sorted(here - found))
+            back += 1
+    return back, _forget(connection, list(here.values()))
 
 
-def _forget(connection: Connection, ids: Sequence[str]) -> int:
-    """Delete data keys and what they sealed, and let every gateway drop the keys it holds in memory."""
-    for some in _some(ids):
-        for key, sealed in (("actor_key", "actor"), ("subject_key", "subject")):
-            theirs = payload.c[key].in_(some)
-            connection.execute(update(payload).where(theirs).values({key: None, sealed: None}))
-        connection.execute(delete(data_key).where(data_key.c.id.in_(some)))
-    if ids:
+_KEYS = select(data_key.c.id, data_key.c.subject, data_key.c.organisation, data_key.c.retention)
+
+
+def _forget(connection: Connection, gone: Sequence[Row[Any]]) -> int:
+    """Delete data keys, what they sealed about citizens and where that is found, and let every gateway drop the
+    keys it holds in memory."""
+    for key in gone:
+        name, _, year = key.retention.partition(":")
+        theirs = (
+            subject_entry.c.subject == _short(key.subject),
+            subject_entry.c.organisation == key.organisation,
+            subject_entry.c.type.in_(retention.types(name)),
+            subject_entry.c.at_ms.between(*retention.bounds(int(year))),
+        )
+        for some in _some(connection.execute(select(subject_entry.c.idx).where(*theirs)).scalars().all()):
+            sealed = update(payload).where(payload.c.idx.in_(some))
+            connection.execute(sealed.values(subject_key=None, subject=None))
+        connection.execute(delete(subject_entry).where(*theirs))
+        connection.execute(delete(data_key).where(data_key.c.id == key.id))
+    if gone:
         connection.execute(update(head).values(erasures=head.c.erasures + 1))
-    return len(ids)
+    return len(gone)
 
 
-def _keys_of(subject: str, organisation: str) -> Select[tuple[str]]:
-    theirs = [data_key.c.subject == subject]
-    if organisation:
-        theirs.append(data_key.c.organisation == organisation)
-    return select(data_key.c.id).where(*theirs)
+def _keys_of(subject: str, organisation: str) -> Select[tuple[str, str, str, str]]:
+    theirs = _KEYS.where(data_key.c.subject == subject)
+    return theirs.where(data_key.c.organisation == organisation) if organisation else theirs
 
 
-def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[at : at + MANY] for at in range(0, len(ids), MANY))
+def _short(subject: str) -> bytes:
+    return bytes.fromhex(subject)[:SHORT]
+
+
+def _some(places: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (places[at : at + MANY] for at in range(0, len(places), MANY))

@@ -13,6 +13,8 @@ import functools
 
 from msgspec import Struct
 
+from gateway.audit.events import TYPES
+
 
 class RetentionClass(Struct, frozen=True):
     """`years` are counted from the end of the year of the entry; `reason` says whose rule that is."""
@@ -49,6 +51,17 @@ _LAST_DAY = 2_932_896  # 9999-12-31, where calendars of this kind end
 def class_of(event_type: str) -> str:
     """The class of an event's payload, by the subject of its name (`subject.verb`)."""
     return _CLASSES.get(event_type.partition(".")[0], "control")
+
+
+def types(name: str) -> list[str]:
+    """The types of event whose payloads are of a class."""
+    return [kind.name for kind in TYPES if class_of(kind.name) == name]
+
+
+def bounds(year: int) -> tuple[int, int]:
+    """The first and the last millisecond of a calendar year (UTC), since the epoch."""
+    first, next_ = (datetime.datetime(y, 1, 1, tzinfo=datetime.UTC).timestamp() for y in (year, year + 1))
+    return int(first * 1000), int(next_ * 1000) - 1
 
 
 def period(name: str, at_ms: int) -> str:

@@ -20,7 +20,7 @@ from gateway.audit.events import Entry
 from gateway.audit.log import Log
 from gateway.audit.sealing import SealKey, WrapKeyGone
 from gateway.audit.shards import this_year
-from gateway.audit.tables import data_key, entry, payload
+from gateway.audit.tables import data_key, entry, payload, subject_entry
 from gateway.audit.tables import erasure as erasure_table
 from gateway.erasing import ErasureFault, Forgetting
 from gateway.errors import AuditUnavailable
@@ -261,6 +261,20 @@ async def test_a_period_that_is_over_is_forgotten_and_the_next_one_is_not(
     assert "actor" not in log.open_groups(new.id)
     assert [said["period"] for said in told(log, engine, "payload.erased")] == sorted(done)
     assert await orders.retain(datetime.date(2026, 6, 1), "officer-1") == {"access:2017": 0}
+
+
+async def test_when_every_period_is_over_no_payload_is_left(log: Log, orders: Forgetting, engine: Engine) -> None:
+    for n in range(5):
+        await log.append(accessed(n, ANN, year=datetime.datetime.now(datetime.UTC).year))
+    done = await orders.retain(datetime.date(2090, 1, 1), "officer-1")
+    assert {period.partition(":")[0] for period in done} == {"access", "staff"}
+    with db.read(engine) as connection:
+        left = select(func.count()).where((payload.c.actor.is_not(None)) | (subject_entry.c.number > 0))
+        joined = left.select_from(payload.outerjoin(subject_entry, subject_entry.c.idx == payload.c.idx))
+        told_since = joined.where(payload.c.idx.in_(select(payload.c.idx).where(payload.c.idx.between(1, 5))))
+        assert connection.execute(told_since).scalar_one() == 0
+        held = select(func.count()).where(payload.c.subject.is_not(None), payload.c.idx.between(1, 5))
+        assert connection.execute(held).scalar_one() == 0
 
 
 async def test_an_erasure_that_was_cut_off_is_finished_at_the_next_order(
