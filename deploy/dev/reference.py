@@ -20,6 +20,8 @@ from pydantic_core import PydanticUndefined
 import gateway
 from consent import wording
 from deploy.dev import exchange
+from gateway.audit import retention
+from gateway.audit.events import TYPES
 from gateway.errors import CommonsError, InternalFault
 from gateway.policy import vocabulary
 from gateway.settings import Settings
@@ -101,9 +103,25 @@ def consent_transitions() -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
+def events() -> str:
+    """The page of every type of entry in the access log."""
+    years = {kept.name: kept.years for kept in retention.CLASSES}
+    rows = [
+        (f"`{kind.name}`", _cell(kind.sentence), f"{years[retention.class_of(kind.name)]} years") for kind in TYPES
+    ]
+    return _page(
+        "Entries of the access log",
+        "Every type of entry, and how long after the end of its year what it commits to is kept; the entry itself "
+        "stays for ever, and a name keeps its meaning. [The access log](log.md) has the bytes.",
+        ("Type", "An entry of it says", "Payload kept"),
+        rows,
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "errors.md": errors,
+    "events.md": events,
     "exchange.md": agency_api,
     "consent-transitions.md": consent_transitions,
 }

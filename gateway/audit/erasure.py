@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
 
 from gateway.audit import retention
 from gateway.audit.sealing import SHORT, SealKey
@@ -175,15 +175,16 @@ def put_back(connection: Connection, rows: Iterator[KeyRow]) -> tuple[int, int]:
         if here.pop(row.id, None) is not None:
             connection.execute(update(data_key).where(data_key.c.id == row.id).values(wrapped=row.wrapped))
             back += 1
-    return back, _forget(connection, list(here.values()))
+    return back, _forget(connection, here.values())
 
 
 _KEYS = select(data_key.c.id, data_key.c.subject, data_key.c.organisation, data_key.c.retention)
 
 
-def _forget(connection: Connection, gone: Sequence[Row[Any]]) -> int:
-    """Delete data keys, what they sealed about citizens and where that is found, and let every gateway drop the
-    keys it holds in memory."""
+def _forget(connection: Connection, gone: Iterable[Any]) -> int:
+    """Delete data keys (rows of _KEYS), what they sealed about citizens and where that is found; and let every
+    gateway drop the keys it holds in memory."""
+    number = 0
     for key in gone:
         name, _, year = key.retention.partition(":")
         theirs = (
@@ -197,9 +198,10 @@ def _forget(connection: Connection, gone: Sequence[Row[Any]]) -> int:
             connection.execute(sealed.values(subject_key=None, subject=None))
         connection.execute(delete(subject_entry).where(*theirs))
         connection.execute(delete(data_key).where(data_key.c.id == key.id))
-    if gone:
+        number += 1
+    if number:
         connection.execute(update(head).values(erasures=head.c.erasures + 1))
-    return len(gone)
+    return number
 
 
 def _keys_of(subject: str, organisation: str) -> Select[tuple[str, str, str, str]]:

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.dev import reference
 from gateway import errors
+from gateway.audit.events import NAMES
 from gateway.settings import Settings
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -34,6 +35,11 @@ def test_every_error_code_has_a_row() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
     codes = {value.code for value in classes if issubclass(value, errors.CommonsError)}
     assert not [code for code in codes if f"| `{code}` |" not in page]
+
+
+def test_every_type_of_entry_has_a_row() -> None:
+    page = (REFERENCE / "events.md").read_text()
+    assert not [name for name in NAMES if f"| `{name}` |" not in page]
 
 
 def test_no_two_errors_share_a_code() -> None:

@@ -57,7 +57,7 @@ async def _accessed(folder: Path, *people: str) -> list[str]:
     await log.start()
     ids = []
     for n, person in enumerate(people):
-        groups = {"request": {"reason": "Planning your support"}}
+        groups = {"subject": {"handle": f"sub_{n}"}, "request": {"reason": "Planning your support"}}
         entry = Entry(
             f"01900000-0000-7000-8000-{n:012x}",
             "access.intended",

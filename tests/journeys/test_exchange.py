@@ -65,7 +65,7 @@ def test_the_log_holds_who_asked_before_the_fetch_and_the_digest_of_what_was_sen
     assert witnessed["type"] == "access.intended"
     assert sealed["type"] == "access.disclosed"
     assert witnessed["index"] == reply.json()["receipt"]["witness_index"] < sealed["index"]
-    assert set(witnessed["c"]) == {"actor", "subject", "request", "basis"}
+    assert set(witnessed["c"]) == {"actor", "subject", "request", "basis", "facts"}
     assert set(sealed["c"]) == {"actor", "subject", "result"}
     told = story("all-returned")
     assert all(value not in json.dumps(sealed) for value in told.identifiers.values())
