@@ -32,6 +32,7 @@ from gateway.consents.deciding import Deciding
 from gateway.consents.propagation import Propagation
 from gateway.consents.receipts import Receipts
 from gateway.consents.recording import log_missing
+from gateway.consents.uses import Uses
 from gateway.db import Changes
 from gateway.errors import PolicyUnavailable
 from gateway.identity.addresses import is_loopback
@@ -57,7 +58,7 @@ from gateway.policy.opa import Opa, OpaJudges
 from gateway.policy.vocabulary import Vocabulary
 from gateway.settings import Settings
 from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
-from gateway.web.consent import decisions, history, notices, receipts, records
+from gateway.web.consent import decisions, history, notices, receipts, records, uses
 from gateway.web.consent.parts import Parts
 from gateway.web.record_queries import ASK, PREVIEW, RecordQueries
 from gateway.web.wire import Limits
@@ -254,7 +255,8 @@ def _consent(
     accepts = {id: frozenset(manifest.identifiers.accepts) for id, manifest in registry.sources().items()}
     deciding = Deciding(engine, access_log, law_now, propagation, accepts)
     made = Receipts(engine, access_log, key, people, law_now, public_url=url)
-    return Parts(citizens, known, deciding, made, propagation, access_log, settings.citizen_providers)
+    seen = Uses(access_log, law_now)
+    return Parts(citizens, known, deciding, made, propagation, seen, access_log, settings.citizen_providers)
 
 
 async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExitStack) -> None:
@@ -263,7 +265,7 @@ async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExit
     await chaser.start()
     stack.push_async_callback(chaser.close)
     app.include_router(sessions.router(parts.log, parts.citizens, parts.providers))
-    for noun in (records, decisions, history, receipts, notices):
+    for noun in (records, decisions, history, receipts, uses, notices):
         app.include_router(noun.router(parts))
 
 

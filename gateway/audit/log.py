@@ -227,6 +227,10 @@ class Log:
         """The entry of an event."""
         return self._reader.entry_by_id(id)
 
+    def of_person(self, person: str, *, before: int, limit: int) -> list[StoredEntry]:
+        """Entries about a person, newest first, from the place before `before`; see Reader."""
+        return self._reader.of_person(person, before=before, limit=limit)
+
     def open_groups(self, id: str) -> dict[str, Opened]:
         """The groups of an event that can still be opened; see Reader."""
         return self._reader.open_groups(id)

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.bench import measure, programs
+from tests.bench import measure, programs, withdrawal
 from tests.bench.__main__ import main
 from tests.bench.candidate import DUTIES, Candidate
 from tests.bench.pinned import CANDIDATE_CORE, Pinned, free_port
+from tests.fixtures.commons import World
 
 WANTED = ("echo", "direct", "envoy", "naive", "ours-1", "ours-3", "ours-3-slow")
 
@@ -63,3 +64,10 @@ def _go() -> None:
         programs.go()
     except programs.AbsentError as absent:
         pytest.skip(str(absent))
+
+
+def test_a_withdrawal_is_measured_from_its_acknowledgement_to_the_refusal(world: World) -> None:
+    row = withdrawal.measure(world, world.url, world.url, 3, "SQLite")
+    assert (row.rounds, row.late) == (3, 0)
+    assert 0 < row.p50_ms <= row.p99_ms == row.most_ms
+    assert row.withdrawal_p50_ms > 0

@@ -111,6 +111,7 @@ WHOSE: dict[tuple[str, str], str] = {
     ("POST", "/v1/consent/decisions"): "citizen",
     ("GET", "/v1/consent/history"): "citizen",
     ("GET", "/v1/consent/receipts/{id}"): "citizen's object",
+    ("GET", "/v1/consent/uses"): "citizen",
 }
 """Every route that is not public → who may use it, and whether its address names an object of theirs. A citizen's
 route without an object speaks of whoever is signed in: nothing in it could name another. (A record's id is the name
@@ -158,6 +159,10 @@ def test_what_belongs_to_one_citizen_does_not_exist_for_another(world: World) ->
             assert list(theirs.headers) == list(nothing[accept].headers)
         assert mine.get(given["receipt"], accept).status_code == 200
     assert event not in other.get("/v1/consent/history").text
+    asked = world.ask(story("consent-given")).json()
+    disclosed = asked["receipt"]["id"].removeprefix("rc_")
+    assert disclosed in mine.get("/v1/consent/uses").text
+    assert disclosed not in other.get("/v1/consent/uses").text
     assert event not in other.get("/v1/consent/records").text
     assert event not in other.get(f"/v1/consent/records/{record}").text
     assert mine.get("/v1/consent/history").content == before

@@ -18,7 +18,7 @@ from gateway.sandbox import story
 from gateway.web.consent import examples
 from tests.faults.inside import entry_types, log_size, plan_row
 from tests.fixtures.citizens import Desk
-from tests.fixtures.commons import World, question
+from tests.fixtures.commons import REASON, World, question
 
 CHARITY_TERM = "Support from the charity, if the patient agrees"
 PLAN = {"code": "support.plan", "need": "optional"}
@@ -172,6 +172,32 @@ def test_a_refusal_stands_until_the_citizen_agrees(world: World, told: Story, de
     )
     desk.give(record["id"], ["support.plan"])
     assert plan_row(asked(world, told))["state"] in ("returned", "empty")
+
+
+def test_every_question_about_a_citizen_is_seen_by_them_with_its_reason_and_what_it_gave(
+    world: World, told: Story, desk: Desk
+) -> None:
+    desk.give(desk.record(CHARITY_TERM)["id"], ["support.plan"])
+    answer = asked(world, told)
+    newest, *_ = desk.get("/v1/consent/uses").json()["uses"]
+    assert newest["id"] == answer["receipt"]["id"].removeprefix("rc_")
+    assert (newest["outcome"], newest["organisation"]) == ("disclosed", "uk/nhs/XZZ01")
+    assert newest["reason"] == REASON
+    assert set(newest) == set(examples.USE)
+    released = {(one["category"], one["items"]) for one in newest["got"]}
+    categories = [item["category"] for item in answer["items"]]
+    assert released == {(category, categories.count(category)) for category in categories}
+    assert newest["because"]
+    assert "u-1" not in json.dumps(newest)
+    older = desk.get(f"/v1/consent/uses?before={newest['place']}").json()["uses"]
+    assert newest["id"] not in {one["id"] for one in older}
+
+
+def test_a_question_that_was_refused_is_seen_too(world: World, told: Story, desk: Desk) -> None:
+    body = question(story("all-returned")) | {"subject": question(told)["subject"], "categories": [PLAN]}
+    assert world.post(body).status_code == 403
+    newest, *_ = desk.get("/v1/consent/uses").json()["uses"]
+    assert (newest["outcome"], newest["got"]) == ("refused", [])
 
 
 def test_a_consent_is_renewed_while_it_stands_and_has_a_receipt_of_its_own(desk: Desk) -> None:

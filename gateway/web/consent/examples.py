@@ -117,6 +117,31 @@ EVENT: dict[str, Any] = {
     "receipt": f"/v1/consent/receipts/rcp_{_EVENT}",
 }
 
+USE: dict[str, Any] = {
+    "id": "019abcde-0000-7000-8000-000000000013",
+    "place": 4711,
+    "at_ms": 1780000000000,
+    "outcome": "disclosed",
+    "organisation": "uk/nhs/XZZ01",
+    "organisation_name": "Example Acute Hospital Trust",
+    "purpose": "direct-care.discharge-planning",
+    "purpose_title": "Planning your discharge from hospital",
+    "reason": "Planning your support after leaving hospital",
+    "agreement": "dsa-2026-014",
+    "agreement_title": "Joined-up hospital discharge",
+    "because": ["This is part of a public service's job set out in law. You can object."],
+    "got": [
+        {
+            "category": "health.medications",
+            "title": "Medications",
+            "source": "uk/nhs/XZG01/gp-record",
+            "fields": ["dose", "name"],
+            "items": 2,
+        }
+    ],
+    "erased": False,
+}
+
 STOP: dict[str, Any] = {
     "id": _NOTICE,
     "kind": "consent.withdrawn",

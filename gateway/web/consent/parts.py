@@ -14,6 +14,7 @@ from gateway.audit.log import Log
 from gateway.consents.deciding import Deciding
 from gateway.consents.propagation import Propagation
 from gateway.consents.receipts import Receipts
+from gateway.consents.uses import Uses
 from gateway.identity.agencies import Agencies
 from gateway.identity.citizens import Citizens
 from gateway.settings import CitizenProvider
@@ -31,6 +32,7 @@ class Parts:
     deciding: Deciding
     receipts: Receipts
     propagation: Propagation
+    uses: Uses
     log: Log
     providers: Mapping[str, CitizenProvider]
 
