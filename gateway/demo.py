@@ -26,20 +26,16 @@ import aiohttp
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy import Engine
 
 from connectors.sandbox.launch import Twins, launch
-from connectors.sandbox.stories import Story
-from consent.errors import EventRefused
-from consent.model import Channel, Kind
-from gateway import db, keyring, sandbox
+from connectors.sandbox.stories import NHS_NUMBER, Story
+from gateway import keyring, sandbox
 from gateway.audit import shards, verify
 from gateway.audit.checkpoint import vkey
-from gateway.audit.log import Log
-from gateway.consents import recording
+from gateway.consents import checking
 from gateway.identity.client import ask_token
-from gateway.policy.law import in_force
 from gateway.settings import Settings
+from gateway.visiting import Visitor, VisitRefused
 
 SYSTEM = "xzz01-discharge"
 AGREEMENT = "dsa-2026-014"
@@ -145,24 +141,18 @@ def _alone(data_dir: Path) -> Iterator[None]:
 
 async def _story(stage: Stage, settings: Settings) -> None:
     told = sandbox.story("consent-not-given")
-    engine = db.connect(settings.url)
-    log = Log(engine, keyring.load(settings.keys), settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
-    await log.start()
-    try:
-        async with aiohttp.ClientSession(base_url=settings.public_url) as http:
-            await _scenes(stage, settings, told, _Citizen(settings, engine, log, told), http)
-    finally:
-        await log.close()
-        engine.dispose()
+    async with aiohttp.ClientSession(base_url=settings.public_url) as http:
+        citizen = Visitor(http, sandbox.provider(settings.data_dir), told.identifiers[NHS_NUMBER])
+        await _scenes(stage, settings, told, citizen, http)
 
 
 async def _scenes(
-    stage: Stage, settings: Settings, told: Story, citizen: _Citizen, http: aiohttp.ClientSession
+    stage: Stage, settings: Settings, told: Story, citizen: Visitor, http: aiohttp.ClientSession
 ) -> None:
     key = (settings.data_dir / "clients" / f"{SYSTEM}.jwk").read_text()
     token = await ask_token(settings.public_url, SYSTEM, key, user=WORKER[0], role=WORKER[1])
     say = stage.console.rule
-    await citizen.begin()
+    record = await _arrive(citizen)
 
     say("[bold]1. A discharge coordinator asks for one patient's joined-up record", align="left")
     first, receipt_1 = await _ask(stage, http, token, told)
@@ -171,23 +161,27 @@ async def _scenes(
         _states(first, "health.medications", "housing.tenancy") == {"returned"}, "the GP and the council answered"
     )
 
-    say("[bold]2. The citizen consents", align="left")
-    seq = await citizen.decide(Kind.GIVEN)
+    say("[bold]2. The citizen, signed in, reads the words and consents", align="left")
+    given = await citizen.give(record, ASKED_OF_CHARITY)
+    seq = given["effective_seq"]
     stage.check(seq > 0, f"recorded in the ledger as event {seq} of this citizen, and in the log")
 
     say("[bold]3. The same question again", align="left")
     second, receipt_2 = await _ask(stage, http, token, told)
     stage.check(_states(second, *ASKED_OF_CHARITY) == {"returned"}, "now the charity's records come too")
 
-    say("[bold]4. The citizen withdraws", align="left")
-    await citizen.decide(Kind.WITHDRAWN)
+    say("[bold]4. The citizen withdraws: one action, no reason", align="left")
+    stopped = await citizen.withdraw(record)
     third, receipt_3 = await _ask(stage, http, token, told)
     stage.check(_states(third, *ASKED_OF_CHARITY) == {"withheld"}, "withheld at once, in the very next answer")
     reasons = {row.get("reason") for row in _rows(third) if row["category"] in ASKED_OF_CHARITY}
     stage.check(reasons == {"consent-withdrawn"}, "and the answer says why: consent-withdrawn")
 
-    say("[bold]5. The log proves it", align="left")
+    say("[bold]5. What the citizen holds of it", align="left")
     key_text = vkey(shards.this_year(settings.log_origin), keyring.load(settings.keys).log.public_key())
+    await _hold(stage, http, citizen, stopped, token, key_text)
+
+    say("[bold]6. The log proves it", align="left")
     for receipt in (receipt_1, receipt_2, receipt_3):
         async with http.get(receipt, headers={"Authorization": f"Bearer {token}", "Accept": "text/plain"}) as reply:
             proof = await reply.text()
@@ -196,28 +190,48 @@ async def _scenes(
         verify.log, f"{settings.public_url}/log", key_text, token=settings.log_monitor_token or ""
     )
     stage.check(report.ok, f"the whole log verifies: {report.size} entries, read over HTTP by stand-alone code")
+    await citizen.sign_out()
 
 
-class _Citizen:
-    """The citizen of the story, whose decisions are recorded by staff who assist."""
+async def _arrive(citizen: Visitor) -> str:
+    """The citizen signs in and finds what the charity may share; if a story was cut short after the consent, it is
+    taken back first. Gives the record."""
+    await citizen.sign_in()
+    [record] = [
+        one["id"]
+        for one in await citizen.records()
+        if one["agreement"] == AGREEMENT
+        and {part["category"] for part in one["categories"]} == set(ASKED_OF_CHARITY)
+    ]
+    with contextlib.suppress(VisitRefused):  # nothing was given, or it was withdrawn
+        await citizen.withdraw(record)
+    return str(record)
 
-    def __init__(self, settings: Settings, engine: Engine, log: Log, told: Story) -> None:
-        self._engine, self._log = engine, log
-        self._agreement = in_force(engine, settings.policy_keys).vocabulary.agreements[AGREEMENT]
-        self._person = sandbox.person_id(engine, settings, told)
 
-    async def decide(self, kind: Kind) -> int:
-        """Record one decision about what the charity holds; gives its sequence number."""
-        decided = recording.event(
-            kind, self._person, self._agreement, ASKED_OF_CHARITY,
-            actor=self._person, channel=Channel.IN_PERSON, now=int(time.time()), lifetime_s=180 * recording.DAY_S,
-        )  # fmt: skip
-        return await recording.record(self._engine, self._log, decided)
-
-    async def begin(self) -> None:
-        """If a story was cut short after the consent, take it back first."""
-        with contextlib.suppress(EventRefused):
-            await self.decide(Kind.WITHDRAWN)
+async def _hold(
+    stage: Stage, http: aiohttp.ClientSession, citizen: Visitor, stopped: dict[str, Any], token: str, key_text: str
+) -> None:
+    """The stop receipt, checked offline, before and after the recipient answers; and who asked about them."""
+    async with http.get("/.well-known/jwks.json") as reply:
+        jwks = await reply.text()
+    [told] = stopped["told"]
+    async with http.post(
+        f"/v1/consent-notices/{told['notice']}/acknowledgement", headers={"Authorization": f"Bearer {token}"}
+    ) as reply:
+        stage.check(reply.status == 200, f"{told['recipient']['name']} was told to stop, and has acknowledged it")
+    found = checking.check((await citizen.receipt(stopped["receipt"]))["jws"], jwks, key_text)
+    stage.check(found.ok, "the stop receipt verifies offline: signature, log entry, inclusion proof")
+    if found.ok:
+        [one] = found.claims["stop"]["recipients"]
+        stage.check(
+            "acknowledged_at" in one,
+            f"it says who answered, and that data is to be erased by {one['erase_by'][:10]}",
+        )
+    newest = (await citizen.uses())[:3]
+    asked = {use["organisation_name"] for use in newest}
+    stage.check(
+        len(newest) == 3, f"and the citizen sees each of the three questions, by {', '.join(sorted(asked))}"
+    )
 
 
 async def _ask(stage: Stage, http: aiohttp.ClientSession, token: str, told: Story) -> tuple[dict[str, Any], str]:

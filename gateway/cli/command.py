@@ -34,6 +34,7 @@ from gateway.identity import registry
 from gateway.identity.identifiers import IdentifierError
 from gateway.identity.keys import KeysRefused
 from gateway.policy.documents import PolicyFolderError
+from gateway.visiting import VisitRefused
 from gateway.witness.folder import WitnessFault
 from gateway.witness.memory import MemoryLost
 
@@ -63,7 +64,7 @@ for name, group in {
 
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
-    LogRefused, ErasureFault, town.TownFault, demo.DemoFault, LaunchError, WitnessFault, MemoryLost,
+    LogRefused, ErasureFault, town.TownFault, demo.DemoFault, VisitRefused, LaunchError, WitnessFault, MemoryLost,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 

@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import aiohttp
 import typer
 
 from gateway import demo, sandbox
 from gateway.cli.shared import Data, out
+from gateway.settings import load
+from gateway.visiting import Visitor
 
 people = typer.Typer(no_args_is_help=True, help="The synthetic town.")
 
@@ -36,6 +39,23 @@ def sandbox_populate(
         bar.update(task, completed=people)
     state = "made" if summary.fresh else "was there already"
     out.print(f"{summary.people} people, seed {summary.seed}: {state} ({summary.seconds} s). {summary.digest[:16]}")
+
+
+@people.command("sign-in")
+def sandbox_sign_in(
+    nhs_number: Annotated[str, typer.Argument(help="A test citizen's NHS number (999…).")],
+    data: Data,
+) -> None:
+    """Sign a test citizen in, and print the session token: the sandbox's provider signs anybody in."""
+    settings = load(data)
+
+    async def signed_in() -> str:
+        async with aiohttp.ClientSession(base_url=settings.public_url) as http:
+            visitor = Visitor(http, sandbox.provider(data), nhs_number)
+            await visitor.sign_in()
+            return visitor.session_token
+
+    print(asyncio.run(signed_in()))
 
 
 def demo_(
