@@ -151,6 +151,18 @@ class _Book:
         _advance(self._connection, {person: self._heads[person] for person in people})
 
 
+def hold(connection: Connection, person: str) -> None:
+    """Lock the person's chain until the transaction ends, so that what is read of it now still holds when something
+    is recorded."""
+    _lock(connection, [person])
+
+
+def find(connection: Connection, id: str) -> Event | None:
+    """The event of an id, whoever it is about. Raises LedgerCorrupt."""
+    known = _known(connection, [id])
+    return known[id][0] if id in known else None
+
+
 def standing(connection: Connection, person: str, organisation: str, purpose: str) -> Standing:
     """What the ledger says of person × organisation × purpose, as this transaction sees it."""
     key = {"p": person, "organisation": organisation, "purpose": purpose}

@@ -136,13 +136,19 @@ consent_request = Table(
     "consent_request",
     metadata,
     Column("id", String(36), primary_key=True, comment="UUIDv7."),
+    Column("asked_as", String(64), nullable=False, comment="Keyed digest of the identifier that was used."),
     Column("person", String(64), nullable=False, comment="Opaque id; may be a stranger's, whom nobody is."),
     Column("organisation", String(128), nullable=False, comment="Who asks, and would receive."),
     Column("system", String(100), nullable=False, comment="The client system that asks and is told."),
     Column("service", String(80), nullable=False, comment="The asker's own name of the service it asks for."),
     Column("key", LargeBinary(32), nullable=False, comment="SHA-256 of the X-Request-ID: a retry finds itself."),
     Column("digest", LargeBinary(32), nullable=False, comment="SHA-256 of the body that came with it."),
-    Column("state", String(10), nullable=False, comment="requested, deferred, answered or cancelled; as stored."),
+    Column(
+        "state",
+        String(10),
+        nullable=False,
+        comment="requested, deferred, answered, cancelled or expired; as stored.",
+    ),
     Column("muted", Boolean, nullable=False, comment="Never shown to the person; the asker cannot tell."),
     Column("content", LargeBinary, nullable=False, comment="JSON: what is asked, why, and what was answered."),
     Column("made_at", BigInteger, nullable=False, comment="Seconds since 1970, UTC."),
@@ -152,11 +158,11 @@ consent_request = Table(
     comment="What agencies have asked citizens to agree to.",
 )
 
-Index("consent_request_inbox", consent_request.c.person, consent_request.c.organisation, consent_request.c.service)
+Index("consent_request_inbox", consent_request.c.person, consent_request.c.organisation)
 Index("consent_request_rate", consent_request.c.organisation, consent_request.c.made_at)
 Index(
     "consent_request_open",
-    consent_request.c.person,
+    consent_request.c.asked_as,
     consent_request.c.organisation,
     consent_request.c.service,
     unique=True,

@@ -29,6 +29,7 @@ from gateway.attempts import Attempts
 from gateway.audit.log import Log
 from gateway.consents.chasing import Chaser
 from gateway.consents.deciding import Deciding
+from gateway.consents.desk import join
 from gateway.consents.propagation import Propagation
 from gateway.consents.receipts import Receipts
 from gateway.consents.recording import log_missing
@@ -58,7 +59,20 @@ from gateway.policy.opa import Opa, OpaJudges
 from gateway.policy.vocabulary import Vocabulary
 from gateway.settings import Settings
 from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
-from gateway.web.consent import decisions, history, notices, receipts, records, uses
+from gateway.web.consent import (
+    assisted,
+    decisions,
+    deliveries,
+    history,
+    inbox,
+    notices,
+    objections,
+    receipts,
+    records,
+    requests,
+    stops,
+    uses,
+)
 from gateway.web.consent.parts import Parts
 from gateway.web.record_queries import ASK, PREVIEW, RecordQueries
 from gateway.web.wire import Limits
@@ -143,7 +157,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     in_force = InForce(law)
     citizens = _citizens(settings, keys, engine, remote)
     app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
-    parts = _consent(settings, keys, engine, in_force, access_log, registry, citizens, known)
+    parts = _consent(settings, keys, engine, in_force, access_log, registry, citizens, known, people)
     await _offer_consent(app, parts, stack)
     app.include_router(problems.router())
     app.include_router(log.router(access_log, settings.log_monitor_token))
@@ -248,24 +262,41 @@ def _consent(
     registry: Registry,
     citizens: Citizens,
     known: Agencies,
+    people: People,
 ) -> Parts:
     law_now = in_force.vocabulary
-    url, key, people = settings.public_url, keys.token[0], person_keys(keys)
-    propagation = Propagation(engine, key, people, law_now, public_url=url)
+    url, key, theirs = settings.public_url, keys.token[0], person_keys(keys)
+    propagation = Propagation(engine, key, theirs, law_now, public_url=url)
     accepts = {id: frozenset(manifest.identifiers.accepts) for id, manifest in registry.sources().items()}
     deciding = Deciding(engine, access_log, law_now, propagation, accepts)
-    made = Receipts(engine, access_log, key, people, law_now, public_url=url)
+    made = Receipts(engine, access_log, key, theirs, law_now, public_url=url)
     seen = Uses(access_log, law_now)
-    return Parts(citizens, known, deciding, made, propagation, seen, access_log, settings.citizen_providers)
+    desk = join(settings, engine, access_log, people, theirs, law_now, propagation.tell)
+    providers = settings.citizen_providers
+    return Parts(citizens, known, deciding, made, propagation, seen, desk, access_log, providers)
 
 
 async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExitStack) -> None:
     """What citizens see and decide, and what recipients answer; and the task that reminds them."""
+    await parts.desk.asking.log_missing()
     chaser = Chaser(parts.propagation)
     await chaser.start()
     stack.push_async_callback(chaser.close)
     app.include_router(sessions.router(parts.log, parts.citizens, parts.providers))
-    for noun in (records, decisions, history, receipts, uses, notices):
+    for noun in (
+        records,
+        decisions,
+        history,
+        receipts,
+        uses,
+        notices,
+        inbox,
+        stops,
+        requests,
+        assisted,
+        objections,
+        deliveries,
+    ):
         app.include_router(noun.router(parts))
 
 

@@ -153,6 +153,11 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(
         default=256, ge=1, description="Queries one worker takes at once; more are answered 503 at once."
     )
+    consent_requests_per_hour: int = Field(
+        default=500,
+        ge=1,
+        description="Requests for consent one organisation may make in an hour; more are answered 429.",
+    )
     log_commit_deadline_ms: int = Field(
         default=2000, ge=100, description="Milliseconds a log entry may wait to be durable before 503."
     )

@@ -80,7 +80,7 @@ async def record(engine: Engine, log: Log, decided: Event, also: Also | None = N
     the next start)."""
     # On a thread: the lock it may wait for can be held by a batch of the log that needs this loop to go on.
     recorded = await asyncio.to_thread(_write, engine, decided, also)
-    await log.append(_entry(decided, recorded.hash))
+    await log.append(entry(decided, recorded.hash))
     return recorded.seq
 
 
@@ -101,7 +101,7 @@ async def log_missing(engine: Engine, log: Log) -> int:
             .where(log_entry.c.id.is_(None))
         ).all()
     for link, hash_ in rows:
-        await log.append(_entry(event_of(bytes(link)), bytes(hash_).hex()))
+        await log.append(entry(event_of(bytes(link)), bytes(hash_).hex()))
     return len(rows)
 
 
@@ -158,7 +158,8 @@ def found(engine: Engine, keys: Keyring, citizen: Identifier) -> str:
     return str(person)
 
 
-def _entry(decided: Event, hash_: str) -> Entry:
+def entry(decided: Event, hash_: str) -> Entry:
+    """What the log says of a decision whose place in the ledger has this hash (hexadecimal)."""
     return Entry(
         id=decided.id,
         type=f"consent.{decided.kind}",

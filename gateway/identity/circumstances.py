@@ -173,6 +173,24 @@ def place(person: str) -> str:
     return f"person_status|born|{person}"
 
 
+def status(connection: Connection, keys: PersonKeys, person: str, now: int) -> tuple[AgeBand, bool]:
+    """The age band of a person at `now` and whether they have died, read in the caller's transaction."""
+    wanted = select(person_status.c.born, person_status.c.deceased).where(person_status.c.person == person)
+    row = connection.execute(wanted).first()
+    if row is None:
+        return "", False
+    return age_band(_opened(keys, person, row.born), now), row.deceased
+
+
+def _opened(keys: PersonKeys, person: str, sealed: bytes | None) -> int:
+    """The month of birth in a row. Raises InternalFault."""
+    try:
+        return months(keys.open_cell(place(person), bytes(sealed))) if sealed else 0
+    except InvalidTag:
+        log.error("a sealed month of birth does not open: its row was changed or moved, or the key is wrong")
+        raise InternalFault from None
+
+
 class _Store(Protocol):
     blocking: bool
 
@@ -254,15 +272,8 @@ class Register:
         bounds: dict[str, list[Bound]] = {"restriction": [], "relationship": []}
         for part, kind, organisation, categories, since, until, sealed in self._store.rows(person):
             if part == "status":
-                born, deceased = self._born(person, sealed), kind == "deceased"
+                born, deceased = _opened(self._keys, person, sealed), kind == "deceased"
             else:
                 bounds[part].append(Bound(kind, organisation, tuple(categories.split()), since, until))
         restrictions, relationships = tuple(bounds["restriction"]), tuple(bounds["relationship"])
         return Registered(born, deceased, restrictions, relationships)
-
-    def _born(self, person: str, sealed: bytes | None) -> int:
-        try:
-            return months(self._keys.open_cell(place(person), sealed)) if sealed else 0
-        except InvalidTag:
-            log.error("a sealed month of birth does not open: its row was changed or moved, or the key is wrong")
-            raise InternalFault from None

@@ -4,9 +4,9 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import Header, Request
+from fastapi import Depends, Header, Request
 
-from gateway.errors import TokenMissing
+from gateway.errors import SystemDisabled, TokenMissing
 from gateway.identity.agencies import Agencies
 from gateway.model import Caller
 
@@ -19,6 +19,17 @@ def bearer(agencies: Agencies) -> Callable[[Request, str], Caller]:
             raise TokenMissing
         who: Caller = agencies.identify(authorization[7:])
         request.state.caller = who
+        return who
+
+    return caller
+
+
+def active(agencies: Agencies) -> Callable[[Caller], Caller]:
+    """As `bearer`, for a caller whose organisation and system are active. Raises SystemDisabled."""
+
+    def caller(who: Annotated[Caller, Depends(bearer(agencies))]) -> Caller:
+        if not (who.organisation_active and who.system_active):
+            raise SystemDisabled
         return who
 
     return caller

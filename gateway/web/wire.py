@@ -280,7 +280,7 @@ def _check_codes(wire: RecordQuery, limits: Limits) -> None:
                 raise UnknownSource(errors=[FieldFault(f"/sources/{member}/{n}", "unknown-code", expected)])
     if wire.subject.verify.birth_date and not _is_date(wire.subject.verify.birth_date):
         _invalid("/subject/verify/birth_date", "not-a-date", "a calendar date, YYYY-MM-DD")
-    if not _is_plain(wire.case.reason):
+    if not is_plain(wire.case.reason):
         expected = "a sentence in plain words, without codes, links or control characters"
         raise ReasonNotPlain(errors=[FieldFault("/case/reason", "not-plain", expected)])
 
@@ -308,7 +308,8 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
+    """Whether a reason is a sentence in plain words, without codes, links or control characters."""
     if " " not in text.strip() or _NOT_PLAIN.search(text):
         return False
     return (text.isascii() and text.isprintable()) or all(unicodedata.category(c)[0] in "LMNPZS" for c in text)

@@ -20,6 +20,7 @@ from gateway.identity import tokens
 from gateway.identity.registry import set_organisation_active, set_system_active
 from gateway.model import User
 from gateway.sandbox import story
+from gateway.web.consent import examples
 from gateway.web.record_queries import ASK, PREVIEW
 from tests.faults.inside import call, entry_types, inside, log_size
 from tests.fixtures.citizens import Desk
@@ -112,6 +113,22 @@ WHOSE: dict[tuple[str, str], str] = {
     ("GET", "/v1/consent/history"): "citizen",
     ("GET", "/v1/consent/receipts/{id}"): "citizen's object",
     ("GET", "/v1/consent/uses"): "citizen",
+    ("POST", "/v1/consent-requests"): "agency",
+    ("GET", "/v1/consent-requests/{id}"): "agency's object",
+    ("DELETE", "/v1/consent-requests/{id}"): "agency's object",
+    ("GET", "/v1/webhook-deliveries"): "agency",
+    ("POST", "/v1/webhook-deliveries/{id}/redelivery"): "agency's object",
+    ("GET", "/v1/objections/{id}"): "agency's object",
+    ("POST", "/v1/objections/{id}/decision"): "agency's object",
+    ("POST", "/v1/consent/assisted/words"): "agency",
+    ("POST", "/v1/consent/assisted/decisions"): "agency",
+    ("GET", "/v1/consent/requests"): "citizen",
+    ("POST", "/v1/consent/requests/{id}/answer"): "citizen's object",
+    ("POST", "/v1/consent/requests/{id}/deferral"): "citizen's object",
+    ("POST", "/v1/consent/objections"): "citizen",
+    ("DELETE", "/v1/consent/objections/{id}"): "citizen's object",
+    ("POST", "/v1/consent/opt-outs"): "citizen",
+    ("DELETE", "/v1/consent/opt-outs/{id}"): "citizen",
 }
 """Every route that is not public → who may use it, and whether its address names an object of theirs. A citizen's
 route without an object speaks of whoever is signed in: nothing in it could name another. (A record's id is the name
@@ -119,6 +136,13 @@ of a sharing, the same for everybody.)"""
 
 BODIES = {
     "/v1/consent/decisions": {"record": "rec_" + "0" * 24, "decision": "refuse"},
+    "/v1/consent-requests": examples.REQUEST,
+    "/v1/objections/{id}/decision": {"outcome": "upheld", "reason": "unlawful"},
+    "/v1/consent/assisted/words": {"agreement": "dsa-2026-014", "categories": [{"code": "support.plan"}]},
+    "/v1/consent/assisted/decisions": examples.ASSISTED,
+    "/v1/consent/requests/{id}/answer": {"given": False},
+    "/v1/consent/objections": examples.OBJECT,
+    "/v1/consent/opt-outs": {"code": "national-data-opt-out"},
 }
 
 

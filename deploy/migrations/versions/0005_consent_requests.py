@@ -128,6 +128,12 @@ def upgrade() -> None:
         "consent_request",
         sa.Column("id", sa.String(length=36), nullable=False, comment="UUIDv7."),
         sa.Column(
+            "asked_as",
+            sa.String(length=64),
+            nullable=False,
+            comment="Keyed digest of the identifier that was used.",
+        ),
+        sa.Column(
             "person",
             sa.String(length=64),
             nullable=False,
@@ -156,7 +162,7 @@ def upgrade() -> None:
             "state",
             sa.String(length=10),
             nullable=False,
-            comment="requested, deferred, answered or cancelled; as stored.",
+            comment="requested, deferred, answered, cancelled or expired; as stored.",
         ),
         sa.Column(
             "muted", sa.Boolean(), nullable=False, comment="Never shown to the person; the asker cannot tell."
@@ -171,11 +177,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("system", "key"),
         comment="What agencies have asked citizens to agree to.",
     )
-    op.create_index("consent_request_inbox", "consent_request", ["person", "organisation", "service"], unique=False)
+    op.create_index("consent_request_inbox", "consent_request", ["person", "organisation"], unique=False)
     op.create_index(
         "consent_request_open",
         "consent_request",
-        ["person", "organisation", "service"],
+        ["asked_as", "organisation", "service"],
         unique=True,
         sqlite_where=sa.text("state IN ('requested', 'deferred')"),
         postgresql_where=sa.text("state IN ('requested', 'deferred')"),

@@ -163,3 +163,124 @@ STOP: dict[str, Any] = {
 }
 
 ANSWERED: dict[str, Any] = {"id": _NOTICE, "acknowledged_at": 1780003600, "erased_at": None}
+
+_REQUEST_ID = "cr_019abcde-0000-7000-8000-000000000021"
+
+REQUEST: dict[str, Any] = {
+    "subject": {"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}},
+    "agreement": "dsa-2026-014",
+    "categories": [{"code": "support.plan", "fields": ["title", "goal"]}],
+    "service": "discharge-hub",
+    "reason": "So that the ward knows who supports you when you go home",
+    "days": 90,
+}
+
+REQUEST_MADE: dict[str, Any] = {
+    "id": _REQUEST_ID,
+    "state": "requested",
+    "service": "discharge-hub",
+    "agreement": "dsa-2026-014",
+    "purpose": "direct-care.discharge-planning",
+    "categories": [{"code": "support.plan", "fields": ["title", "goal"]}],
+    "reason": "So that the ward knows who supports you when you go home",
+    "days": 90,
+    "made_at": "2026-11-23T09:00:00Z",
+    "expires_at": "2026-12-21T09:00:00Z",
+}
+
+REQUEST_ANSWERED: dict[str, Any] = REQUEST_MADE | {
+    "state": "answered",
+    "answer": {
+        "given": True,
+        "at": "2026-11-23T18:30:00Z",
+        "subject": "sub_abcdefghijklmnopqrstuvwxyz234567",
+        "categories": [{"code": "support.plan", "fields": ["title"]}],
+        "expires_at": "2027-02-21T18:30:00Z",
+    },
+}
+
+ASSISTED: dict[str, Any] = {
+    "decision": "give",
+    "subject": {
+        "identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"},
+        "verify": {"birth_date": "1950-01-31"},
+    },
+    "agreement": "dsa-2026-014",
+    "categories": [{"code": "support.plan"}],
+    "channel": "phone",
+    "read_back": True,
+    "days": 90,
+    "notice_hash": "5f" * 32,
+}
+
+ASSISTED_DONE: dict[str, Any] = {
+    "event": _EVENT,
+    "seq": 3,
+    "receipt": f"/v1/consent/receipts/{_EVENT}",
+    "take_back": "The citizen alone: POST /v1/consent/records/{id}/withdraw. With help: this address, withdraw.",
+}
+
+WORDS: dict[str, Any] = {
+    "text": "Joined-up hospital discharge. Staff who plan a discharge see … About: support.plan.",
+    "language": "en",
+    "notice_hash": "5f" * 32,
+}
+
+OBJECTION: dict[str, Any] = {
+    "id": "ob_019abcde-0000-7000-8000-000000000031",
+    "subject": "sub_abcdefghijklmnopqrstuvwxyz234567",
+    "purpose": "direct-care.discharge-planning",
+    "agreement": "dsa-2026-014",
+    "categories": ["housing.tenancy"],
+    "lawful_basis": "6(1)(e)",
+    "at": "2026-11-23T09:00:00Z",
+    "state": "pending",
+}
+
+DELIVERY: dict[str, Any] = {
+    "id": "019abcde-0000-7000-8000-000000000041",
+    "type": "consent-request.answered",
+    "state": "delivered",
+    "attempts": 1,
+    "status": 204,
+    "made_at": "2026-11-23T18:30:00Z",
+    "ended_at": "2026-11-23T18:30:01Z",
+    "notice": {
+        "id": "019abcde-0000-7000-8000-000000000041",
+        "type": "consent-request.answered",
+        "at": 1795458600,
+        "data": {"request": _REQUEST_ID},
+    },
+}
+
+ANSWER: dict[str, Any] = {
+    "given": True,
+    "categories": [{"code": "support.plan", "fields": ["title"]}],
+    "days": 90,
+    "notice_hash": "5f" * 32,
+}
+
+ASKED: dict[str, Any] = {
+    "id": _REQUEST_ID,
+    "state": "requested",
+    "organisation": "uk/nhs/XZZ01",
+    "service": "discharge-hub",
+    "agreement": "dsa-2026-014",
+    "purpose": "direct-care.discharge-planning",
+    "categories": [{"code": "support.plan", "fields": ["title", "goal"]}],
+    "reason": "So that the ward knows who supports you when you go home",
+    "days": 90,
+    "expires_at": "2026-12-21T09:00:00Z",
+    "notice": {
+        "text": "Joined-up hospital discharge. Staff who plan a discharge see … About: support.plan.",
+        "language": "en",
+        "hash": "5f" * 32,
+    },
+    "if_you_say_no": "Nothing else that you get from this or any other service depends on your answer.",
+}
+
+OBJECT: dict[str, Any] = {
+    "agreement": "dsa-2026-014",
+    "organisation": "uk/nhs/XZZ01",
+    "categories": ["housing.tenancy"],
+}

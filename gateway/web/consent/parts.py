@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from gateway.audit.log import Log
 from gateway.consents.deciding import Deciding
+from gateway.consents.desk import Desk
 from gateway.consents.propagation import Propagation
 from gateway.consents.receipts import Receipts
 from gateway.consents.uses import Uses
@@ -33,6 +34,7 @@ class Parts:
     receipts: Receipts
     propagation: Propagation
     uses: Uses
+    desk: Desk
     log: Log
     providers: Mapping[str, CitizenProvider]
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Staff write down what a citizen said on the phone, on paper or in person.
+
+No postponed annotations here: FastAPI reads them, and these name what is made inside `router`.
+"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from consent.model import Provision
+from consent.words import Channel
+from gateway.consents.assisting import Said
+from gateway.consents.terms import consentable, in_force, provision
+from gateway.model import Caller
+from gateway.policy.vocabulary import Vocabulary
+from gateway.web.bearer import active
+from gateway.web.consent import examples
+from gateway.web.consent.parts import Parts, private, shown
+from gateway.web.consent.requests import CODE, Category, Subject
+
+HEX = r"^(?:[0-9a-f]{64})?$"
+
+
+class Words(BaseModel):
+    """What the citizen is to agree to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agreement: str = Field(pattern=CODE, max_length=64)
+    categories: list[Category] = Field(min_length=1, max_length=30)
+
+
+class Body(BaseModel):
+    """What the citizen said, and how."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ASSISTED]})
+
+    decision: Literal["give", "refuse", "withdraw", "object", "opt-out", "opt-in"]
+    subject: Subject
+    agreement: str = Field(pattern=CODE, max_length=64)
+    purpose: str = Field(default="", max_length=80)
+    categories: list[Category] = Field(
+        default_factory=list, max_length=30, description="None: all that the decision can be about; not to agree."
+    )
+    channel: Literal["phone", "paper", "in-person"]
+    read_back: bool = Field(description="Whether you read it back to the citizen and heard a yes.")
+    days: int = Field(default=180, ge=1, le=3650)
+    evidence: str = Field(default="", pattern=HEX, description="SHA-256 of the paper or the recording.")
+    notice_hash: str = Field(default="", pattern=HEX, description="Of the words you read out, to agree.")
+    code: str = Field(default="", max_length=64, description="Of an opt-out.")
+    decided_by: Subject | None = Field(default=None, description="Who decided, where it was not the citizen.")
+
+
+def router(parts: Parts) -> APIRouter:
+    """The routes, bound to their parts."""
+    routes = APIRouter(prefix="/v1/consent/assisted", tags=["staff: assisted decisions"])
+    caller = Annotated[Caller, Depends(active(parts.agencies))]
+    assisting, desk = parts.desk.assisting, parts.desk
+
+    @routes.post(
+        "/words",
+        summary="What to read out before a citizen agrees",
+        responses={200: shown("Read all of it out.", examples.WORDS)},
+    )
+    def words(body: Words, who: caller) -> Response:
+        text, hash_ = assisting.words(who, body.agreement, tuple(one.code for one in body.categories))
+        return private({"text": text, "language": "en", "notice_hash": hash_})
+
+    @routes.post(
+        "/decisions",
+        status_code=201,
+        summary="Write down what a citizen said",
+        responses={201: shown("Recorded, logged, in force on every node.", examples.ASSISTED_DONE)},
+    )
+    async def decide(body: Body, who: caller) -> Response:
+        said = Said(
+            verb=body.decision,
+            subject=body.subject.normal("/subject", synthetic_only=desk.synthetic_only),
+            verify=body.subject.verify.given(),
+            agreement=body.agreement,
+            purpose=body.purpose,
+            provision=_provision(body, desk.law(), assisting.now(), who),
+            channel=Channel(body.channel),
+            read_back=body.read_back,
+            days=body.days,
+            evidence=body.evidence,
+            notice_hash=body.notice_hash,
+            code=body.code,
+            decided_by=body.decided_by.normal("/decided_by", synthetic_only=desk.synthetic_only)
+            if body.decided_by
+            else None,
+        )
+        event, seq = await assisting.record(who, said)
+        receipt = f"/v1/consent/receipts/{event.id}"
+        take_back = examples.ASSISTED_DONE["take_back"]
+        return private({"event": event.id, "seq": seq, "receipt": receipt, "take_back": take_back}, 201)
+
+    return routes
+
+
+def _provision(body: Body, law: Vocabulary, now: int, who: Caller) -> Provision:
+    named = [(one.code, one.fields) for one in body.categories]
+    if body.decision not in ("give", "refuse", "withdraw"):
+        return Provision(categories=tuple(code for code, _ in named))
+    agreement = in_force(law, body.agreement, who.organisation, now)
+    if not named and body.decision != "give":
+        named = [(code, []) for code in sorted(consentable(law, agreement))]
+    return provision(law, agreement, named)

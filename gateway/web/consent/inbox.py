@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A citizen, or whoever acts for one, sees what is asked and answers it, or puts it off.
+
+No postponed annotations here: FastAPI reads them, and these name what is made inside `router`.
+"""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from consent.model import Provision
+from consent.receipts import instant
+from consent.requests import Request
+from gateway.consents.answering import Answering, Reply
+from gateway.errors import NotFound
+from gateway.identity.citizens import Citizen
+from gateway.web.consent import examples
+from gateway.web.consent.parts import Parts, private, shown
+from gateway.web.consent.records import acknowledged
+from gateway.web.consent.requests import Category, categories
+from gateway.web.session import session
+
+
+class Answer(BaseModel):
+    """A yes, to all that was asked or less, or a no."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ANSWER]})
+
+    given: bool
+    categories: list[Category] = Field(
+        default_factory=list, max_length=30, description="What you agree to; none: all that was asked."
+    )
+    days: int = Field(default=0, ge=0, le=3650, description="For how long; 0: for as long as was asked.")
+    notice_hash: str = Field(default="", max_length=64, description="Of the words you read, where you agree.")
+
+
+def router(parts: Parts) -> APIRouter:
+    """The routes, bound to their parts."""
+    routes = APIRouter(prefix="/v1/consent/requests", tags=["citizens: requests"])
+    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+    answering = parts.desk.answering
+
+    def whom(
+        who: signed_in,
+        authority: Annotated[
+            str, Query(max_length=36, description="Id of your authority, where you act for somebody else.")
+        ] = "",
+    ) -> tuple[str, str]:
+        """For whom somebody acts, and who they are."""
+        return (answering.acts_for(who.person, authority) if authority else who.person), who.person
+
+    acting = Annotated[tuple[str, str], Depends(whom)]
+
+    @routes.get(
+        "",
+        summary="What you are being asked",
+        responses={200: shown("Oldest first.", {"requests": [examples.ASKED]})},
+    )
+    def inbox(who: acting) -> Response:
+        person, viewer = who
+        return private({"requests": [_shown(one, answering) for one in answering.inbox(person, viewer)]})
+
+    @routes.post(
+        "/{id}/answer",
+        status_code=201,
+        summary="Say yes, yes to less, or no",
+        responses={201: shown("Recorded, logged, in force on every node.", examples.DECIDED)},
+    )
+    async def answer(id: str, body: Answer, who: acting) -> Response:
+        person, actor = who
+        reply = Reply(body.given, _provision(body), body.days, body.notice_hash, "en")
+        event, seq = await answering.answer(person, _id(id), reply, actor=actor)
+        return private(acknowledged(event.id, seq), 201)
+
+    @routes.post(
+        "/{id}/deferral",
+        summary="Not now: it stays open until it runs out",
+        responses={200: shown("Nothing is shared meanwhile.", examples.ASKED | {"state": "deferred"})},
+    )
+    async def defer(id: str, who: acting) -> Response:
+        person, actor = who
+        made = await answering.defer(person, _id(id), actor=actor)
+        return private(await asyncio.to_thread(_shown, made, answering))
+
+    return routes
+
+
+def _provision(body: Answer) -> Provision | None:
+    if not (body.given and body.categories):
+        return None
+    return Provision(
+        categories=tuple(one.code for one in body.categories),
+        fields=tuple(f"{one.code}/{name}" for one in body.categories for name in one.fields),
+    )
+
+
+def _id(id: str) -> str:
+    if not id.startswith("cr_"):
+        raise NotFound
+    return id.removeprefix("cr_")
+
+
+def _shown(made: Request, answering: Answering) -> dict[str, Any]:
+    """A request as the person reads it."""
+    text, hash_ = answering.words(made)
+    return {
+        "id": f"cr_{made.id}",
+        "state": made.stored,
+        "organisation": made.organisation,
+        "service": made.service,
+        "agreement": made.asked.agreement,
+        "purpose": made.asked.purpose,
+        "categories": categories(made.asked.provision),
+        "reason": made.asked.reason,
+        "days": made.asked.days,
+        "expires_at": instant(made.expires_at),
+        "notice": {"text": text, "language": "en", "hash": hash_},
+        "if_you_say_no": "Nothing else that you get from this or any other service depends on your answer.",
+    }

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A citizen objects to what does not rest on consent, opts out, and takes either back.
+
+No postponed annotations here: FastAPI reads them, and these name what is made inside `router`.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.errors import NotFound
+from gateway.identity.citizens import Citizen
+from gateway.web.consent import examples
+from gateway.web.consent.parts import Parts, private, shown
+from gateway.web.consent.records import acknowledged
+from gateway.web.consent.requests import CODE
+from gateway.web.session import session
+
+
+class Objection(BaseModel):
+    """What is objected to."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.OBJECT]})
+
+    agreement: str = Field(pattern=CODE, max_length=64)
+    organisation: str = Field(max_length=120, description="Who receives.")
+    purpose: str = Field(default="", max_length=80)
+    categories: list[str] = Field(
+        default_factory=list, max_length=30, description="None: all that one can object to."
+    )
+
+
+class OptOut(BaseModel):
+    """What is opted out of."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"code": "national-data-opt-out"}]})
+
+    code: str = Field(max_length=64)
+
+
+def router(parts: Parts) -> APIRouter:
+    """The routes, bound to their parts."""
+    routes = APIRouter(prefix="/v1/consent", tags=["citizens: objections and opt-outs"])
+    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+    objecting = parts.desk.objecting
+    done = shown("Recorded, logged, in force on every node.", examples.DECIDED)
+
+    @routes.post("/objections", status_code=201, summary="Object (UK GDPR Article 21)", responses={201: done})
+    async def object_(body: Objection, who: signed_in) -> Response:
+        event, seq = await objecting.object(
+            who.person, body.agreement, body.organisation, tuple(body.categories), purpose=body.purpose
+        )
+        return private(acknowledged(event.id, seq) | {"objection": f"ob_{event.id}"}, 201)
+
+    @routes.delete("/objections/{id}", summary="Take an objection back", responses={200: done})
+    async def take_back(id: str, who: signed_in) -> Response:
+        if not id.startswith("ob_"):
+            raise NotFound
+        event, seq = await objecting.take_back(who.person, id.removeprefix("ob_"))
+        return private(acknowledged(event.id, seq))
+
+    @routes.post("/opt-outs", status_code=201, summary="Opt out", responses={201: done})
+    async def opt_out(body: OptOut, who: signed_in) -> Response:
+        event, seq = await objecting.opt(who.person, body.code, out=True)
+        return private(acknowledged(event.id, seq), 201)
+
+    @routes.delete("/opt-outs/{id}", summary="Opt in again", responses={200: done})
+    async def opt_in(id: str, who: signed_in) -> Response:
+        event, seq = await objecting.opt(who.person, id, out=False)
+        return private(acknowledged(event.id, seq))
+
+    return routes
