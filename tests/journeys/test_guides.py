@@ -91,6 +91,11 @@ def test_the_first_query_goes_as_told(world: World, tmp_path: Path) -> None:
     assert said[-1].startswith("OK ")
 
 
+def test_a_citizen_sees_agrees_and_takes_it_back_as_told(world: World, tmp_path: Path) -> None:
+    wanted = steps("citizens.md")
+    check(wanted, run(world, tmp_path, wanted))
+
+
 def test_an_agency_is_added_as_told(world: World, tmp_path: Path) -> None:
     every = steps("add-an-agency.md")
     before = [step for step in every if step.kind != "restarted"]

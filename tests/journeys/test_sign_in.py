@@ -22,7 +22,8 @@ def test_a_citizen_signs_in_and_out_and_both_stand_in_the_log(world: World) -> N
     for method in ("GET", "DELETE"):
         again = httpx.request(method, f"{world.url}/v1/sessions/current", headers=mine)
         assert (again.status_code, again.json()["code"]) == (401, "session-invalid")
-    assert entry_types(world, newest) == ["session.started", "session.ended"]
+    kinds = [kind for kind in entry_types(world, newest) if kind.startswith("session.")]
+    assert kinds == ["session.started", "session.ended"]
 
 
 def test_an_id_token_signs_in_once(world: World) -> None:
