@@ -56,7 +56,7 @@ class _Members(Struct, frozen=True, omit_defaults=True):
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
-class Draft(Struct, frozen=True):
+class Draft(Struct, frozen=True, array_like=True):
     """An event ready to be appended, but for the two numbers that only its place in the log gives it.
 
     `written` is the entry without them and without the commitment to the subject; its first `}` ends `c`. `actor`

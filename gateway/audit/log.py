@@ -4,6 +4,9 @@
 `append` returns when the entry is durable, integrated into the tree and covered by a signed checkpoint; if that
 cannot be had within the deadline it raises AuditUnavailable, and whatever the entry was to witness must not
 happen. Appending the same event id again gives the same entry.
+
+Of all processes over one folder one writes, and the others send to it (`seat.py`); who leads is nobody's business
+but this module's. On PostgreSQL several hosts write, each with one such leader.
 """
 
 from __future__ import annotations
@@ -11,34 +14,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections import deque
 from collections.abc import Sequence
+from pathlib import Path
 
-from msgspec import Struct
 from sqlalchemy import Engine
 
 from gateway import db
 from gateway.audit import integrity, leaf
 from gateway.audit.checkpoint import Checkpoint
 from gateway.audit.events import Entry
+from gateway.audit.following import Follower, OtherLogError
 from gateway.audit.integrity import LogRefused
+from gateway.audit.leading import Leader
 from gateway.audit.leaf import Opened
 from gateway.audit.postgres import PostgresStore
 from gateway.audit.reader import Proof, Reader, StoredEntry
 from gateway.audit.sealing import SealKey
-from gateway.audit.sequencer import (
-    Claim,
-    Claimed,
-    Committed,
-    Guard,
-    Item,
-    Moved,
-    Result,
-    Sequencer,
-)
+from gateway.audit.seat import Seat
+from gateway.audit.sequencer import Claim, Claimed, Committed, Guard, Item, Moved, Result, Sequencer
 from gateway.audit.shards import Clock, Signers, now_ms
 from gateway.audit.sqlite import SqliteStore
 from gateway.audit.store import Store, StoreError
+from gateway.audit.waiting import Queue
+from gateway.audit.wire import VERSION, Hello
 from gateway.errors import AuditUnavailable
 from gateway.keyring import Keyring
 
@@ -46,20 +44,8 @@ __all__ = ["Claim", "Claimed", "Committed", "Guard", "Log", "LogRefused", "Moved
 
 log = logging.getLogger("commons.audit")
 
-BATCH = 512
-WAITING = 4096
-"""Entries that may wait; more are refused at once, since a full queue only grows slower."""
-
-PAUSE_S = 0.002
-"""How long to leave alone an item whose consent is being changed at this moment."""
-
-
-class _Waiting(Struct):
-    """One append on its way: `since` on the loop's clock."""
-
-    item: Item
-    done: asyncio.Future[Result]
-    since: float
+AGAIN_S = 0.01
+"""How long to wait before another try to find the leader, or to become it."""
 
 
 class Log:
@@ -72,56 +58,114 @@ class Log:
         name: str,
         *,
         deadline_ms: int,
+        folder: Path | None = None,
         seen: Sequence[Checkpoint] = (),
         clock: Clock = now_ms,
     ) -> None:
-        """`name` and a year are the origin of a shard; `seen` are checkpoints that others keep of this log, which
-        the database must not be behind of."""
+        """`name` and a year are the origin of a shard. Processes that share `folder` have one that writes for all;
+        on SQLite it is the folder of the files, on PostgreSQL each process writes for itself without one. `seen`
+        are checkpoints that others keep of this log, which the database must not be behind of."""
         self._engine = engine
-        self._deadline_ms = deadline_ms
+        self._deadline_s = deadline_ms / 1000
         self._signers = Signers(name, keyring.log)
+        self._hello = Hello(VERSION, name, keyring.log.public_key().public_bytes_raw())
         self._seen = seen
         self._clock = clock
         self._seal_key = SealKey(keyring.seal, keyring.wrap.read)
         self._reader = Reader(engine, name, self._seal_key)
-        self._waiting: deque[_Waiting] = deque()
-        self._flying: list[_Waiting] = []
-        self._held_up: list[_Waiting] = []
-        self._wake = asyncio.Event()
+        if engine.url.get_backend_name() == "sqlite":
+            folder = db.log_path(engine.url).parent
+        self._seat = Seat(folder) if folder else None
+        self._duty: Leader | Follower | None = None
         self._work: asyncio.Task[None] | None = None
-        self._sweep: asyncio.TimerHandle | None = None
+        self._closing = False
 
     async def start(self) -> None:
         """Check the log, begin it if it is new, and start taking entries. Raises LogRefused, AuditUnavailable."""
-        self._loop = asyncio.get_running_loop()
+        self._queue = Queue(self._deadline_s)
         try:
-            async with asyncio.timeout(self._deadline_ms / 1000):
-                store, sequencer = await self._open()
-        except (StoreError, sqlite3.Error, TimeoutError) as error:
+            async with asyncio.timeout(self._deadline_s):
+                self._duty = await self._sit_down()
+        except (StoreError, sqlite3.Error, OSError, TimeoutError) as error:
             raise AuditUnavailable from error
-        self._work = asyncio.create_task(self._run(store, sequencer), name="log")
-        self._watch()
+        self._work = asyncio.create_task(self._run(), name="log")
+        self._queue.watch()
 
     async def close(self) -> None:
         """Commit what waits, and stop; a disk that hangs is waited for no longer than the deadline."""
-        if self._work is None:
+        if self._work is None or self._closing:
             return
-        work, self._work = self._work, None
-        self._wake.set()
-        await asyncio.wait({work}, timeout=self._deadline_ms / 1000)
-        if self._sweep is not None:
-            self._sweep.cancel()
+        self._closing = True
+        if self._duty is not None:
+            self._duty.stop()
+        await asyncio.wait({self._work}, timeout=self._deadline_s)
+        self._queue.stop()
 
-    async def append(self, event: Entry, *, guard: Guard | None = None, claim: Claim | None = None) -> Result:
-        """Append one event. Without guard and claim the result is Committed. Raises AuditUnavailable, and
-        ValueError or TypeError for an event that cannot be an entry."""
+    async def append(
+        self, event: Entry, *, guard: Guard | None = None, claim: Claim | None = None, urgent: bool = False
+    ) -> Result:
+        """Append one event. Without guard and claim the result is Committed. `urgent` is for break-glass: it goes
+        before everything that waits, and has room when the queue is full. Raises AuditUnavailable, and ValueError
+        or TypeError for an event that cannot be an entry."""
         item = Item(leaf.build(event), guard, claim)
-        if self._work is None or len(self._waiting) >= WAITING:
+        if self._work is None or self._closing:
             raise AuditUnavailable
-        waiting = _Waiting(item, self._loop.create_future(), self._loop.time())
-        self._waiting.append(waiting)
-        self._wake.set()
-        return await waiting.done
+        return await self._queue.put(item, urgent=urgent).done
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes; else it sends to the one that does."""
+        return isinstance(self._duty, Leader)
+
+    async def _run(self) -> None:
+        """Do the duty; when the leader is lost, find another, or be it."""
+        while (duty := self._duty) is not None:
+            if self._closing:
+                duty.stop()
+            try:
+                await duty.run()
+            finally:
+                await duty.close()
+                self._duty = None
+            if self._closing and self._queue.empty:
+                return
+            while self._duty is None:
+                try:
+                    self._duty = await self._sit_down()
+                except (StoreError, sqlite3.Error, OSError, LogRefused) as error:
+                    log.error("nobody writes the log: %s", type(error.__cause__ or error).__name__)
+                    await asyncio.sleep(self._deadline_s / 10)  # what waits is given up at the deadline
+
+    async def _sit_down(self) -> Leader | Follower:
+        """Lead if nobody does, else follow. Raises LogRefused, StoreError, sqlite3.Error, OSError."""
+        while True:
+            if self._seat is None or self._seat.take():
+                try:
+                    return await self._lead()
+                except BaseException:
+                    if self._seat is not None:
+                        self._seat.leave()
+                    raise
+            try:
+                return await Follower.dial(self._queue, self._seat, self._hello)
+            except OtherLogError as error:
+                raise LogRefused(
+                    "Another process writes to this database as another log, or with another log key: the settings "
+                    "of both must agree (COMMONS_LOG_ORIGIN, the log key)."
+                ) from error
+            except (OSError, EOFError):
+                await asyncio.sleep(AGAIN_S)  # it is just starting, or just ending
+
+    async def _lead(self) -> Leader:
+        store, sequencer = await self._open()
+        leader = Leader(self._queue, store, sequencer)
+        if self._seat is not None:
+            try:
+                await leader.open(self._seat, self._hello)
+            except BaseException:
+                await store.close()
+                raise
+        return leader
 
     async def _open(self) -> tuple[Store, Sequencer]:
         store = self._store()
@@ -148,46 +192,7 @@ class Log:
         if url.get_backend_name() == "sqlite":
             return SqliteStore(db.log_path(url), db.sqlite_path(url))
         dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return PostgresStore(dsn, self._deadline_ms)
-
-    async def _run(self, store: Store, sequencer: Sequencer) -> None:
-        """Take what waits, commit it, tell those who wait; until closed and nothing waits."""
-        try:
-            while self._work is not None or self._waiting or self._held_up:
-                await self._wake.wait()
-                self._wake.clear()
-                while batch := self._take():
-                    self._flying = batch
-                    held_up = _tell(batch, await _outcome(sequencer, batch))
-                    self._flying = []
-                    if held_up:
-                        self._held_up += held_up
-                        self._loop.call_later(PAUSE_S, self._try_again)
-        finally:
-            await store.close()
-
-    def _try_again(self) -> None:
-        """Those whose consent was being changed wait again, before all others."""
-        self._waiting.extendleft(reversed(self._held_up))
-        self._held_up = []
-        self._wake.set()
-
-    def _take(self) -> list[_Waiting]:
-        """The next batch, without those that nobody waits for any more."""
-        batch: list[_Waiting] = []
-        while self._waiting and len(batch) < BATCH:
-            waiting = self._waiting.popleft()
-            if not waiting.done.done():
-                batch.append(waiting)
-        return batch
-
-    def _watch(self) -> None:
-        """Give up on what waits for longer than the deadline: a disk that hangs is as bad as one that fails."""
-        late = self._loop.time() - self._deadline_ms / 1000
-        for waiting in (*self._flying, *self._held_up, *self._waiting):
-            if waiting.since <= late and not waiting.done.done():
-                waiting.done.set_exception(AuditUnavailable())
-        self._sweep = self._loop.call_later(self._deadline_ms / 10_000, self._watch)
+        return PostgresStore(dsn, int(self._deadline_s * 1000))
 
     # -- looking up ----------------------------------------------------------------------------------------
 
@@ -238,28 +243,3 @@ class Log:
     def proof(self, stored: StoredEntry) -> Proof:
         """That an entry is in the log, under the newest checkpoint."""
         return self._reader.proof(stored)
-
-
-async def _outcome(sequencer: Sequencer, batch: list[_Waiting]) -> list[Result | None] | None:
-    try:
-        return await sequencer.append([w.item for w in batch], lambda n: not batch[n].done.done())
-    except StoreError as error:
-        log.error("the log could not be written: %s", type(error.__cause__ or error).__name__)
-    except Exception as error:  # the log must go on; without a result nothing is released
-        log.error("the sequencer failed: %s", type(error).__name__)
-    return None
-
-
-def _tell(batch: list[_Waiting], results: list[Result | None] | None) -> list[_Waiting]:
-    """Give everybody their result; gives those who must wait on."""
-    held_up: list[_Waiting] = []
-    for n, waiting in enumerate(batch):
-        if waiting.done.done():
-            continue
-        if results is None:
-            waiting.done.set_exception(AuditUnavailable())
-        elif (result := results[n]) is not None:
-            waiting.done.set_result(result)
-        else:
-            held_up.append(waiting)
-    return held_up

@@ -45,14 +45,14 @@ SWEEP_AFTER, SWEEP = 256, 1024
 """After so many new claims so many old ones are looked at, so that the table is swept faster than it grows."""
 
 
-class Guard(Struct, frozen=True):
+class Guard(Struct, frozen=True, array_like=True):
     """Write the entry only while the person's consent sequence number is still `seq` (0: none was decided)."""
 
     person: str
     seq: int
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, array_like=True):
     """Write the entry only if (system, key) was never used; `key` and `request_digest` are SHA-256."""
 
     system: str
@@ -91,7 +91,7 @@ Wanted = Callable[[int], bool]
 """Whether somebody still waits for the item at this place of a batch."""
 
 
-class Item(Struct, frozen=True):
+class Item(Struct, frozen=True, array_like=True):
     """One event to append."""
 
     draft: Draft

@@ -147,7 +147,7 @@ async def test_a_lock_that_is_not_given_back_costs_the_deadline_and_nothing_is_w
 async def test_a_full_queue_refuses_at_once(
     sqlite_engine: Engine, make_log: MakeLog, make_entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateway.audit.log.WAITING", 4)
+    monkeypatch.setattr("gateway.audit.waiting.WAITING", 4)
     log = make_log(sqlite_engine)
     await log.start()
     with db.write(sqlite_engine):

@@ -37,7 +37,7 @@ def stored_bytes(engine: Engine) -> bytes:
     """All that the store holds of the log: SQLite's files as they are, PostgreSQL's rows as text."""
     if engine.dialect.name == "sqlite":
         folder = db.sqlite_path(engine.url).parent
-        return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+        return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
     with db.read(engine) as connection:
         names = [table.name for table in tables.metadata.sorted_tables]
         rows = [row for name in names for row in connection.execute(text(f"SELECT t::text FROM log.{name} t"))]
