@@ -27,6 +27,7 @@ from consent.live import live_ledger
 from gateway import activation, db, keyring, migrate
 from gateway.attempts import Attempts
 from gateway.audit.log import Log
+from gateway.circumstances import Surroundings
 from gateway.consents.chasing import Chaser
 from gateway.consents.deciding import Deciding
 from gateway.consents.desk import join
@@ -38,6 +39,7 @@ from gateway.db import Changes
 from gateway.errors import PolicyUnavailable
 from gateway.identity.addresses import is_loopback
 from gateway.identity.agencies import Agencies
+from gateway.identity.circumstances import Register
 from gateway.identity.citizens import Citizens, nonce_key
 from gateway.identity.id_tokens import IdTokens, Nonces
 from gateway.identity.jwks import RemoteKeys
@@ -50,6 +52,7 @@ from gateway.keyring import Keyring
 from gateway.notices.courier import Courier
 from gateway.notices.endpoints import secret_keys
 from gateway.notices.post import Post
+from gateway.overrides import Overrides
 from gateway.pipeline import Commons
 from gateway.policy.archive import Archive
 from gateway.policy.judges import EmbeddedJudges, Judges
@@ -59,6 +62,7 @@ from gateway.policy.opa import Opa, OpaJudges
 from gateway.policy.vocabulary import Vocabulary
 from gateway.settings import Settings
 from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
+from gateway.web import overrides as overriding
 from gateway.web.consent import (
     assisted,
     decisions,
@@ -140,25 +144,22 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     registry = _sources(settings, law.vocabulary)
     stack.push_async_callback(registry.close)
 
-    access_log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
-    await access_log.start()
-    stack.push_async_callback(access_log.close)
-    await log_missing(engine, access_log)
-    await activation.log_missing(engine, access_log)
+    access_log = await _log(settings, keys, engine, stack)
     ledger = live_ledger(settings.url)
     stack.push_async_callback(ledger.close)
-    people = People(engine, person_keys(keys), changes)
-    stack.callback(people.close)
+    people, register = _people(keys, engine, changes, stack)
 
     loopback = is_loopback(urlsplit(url).hostname or "")
     await _deliver(engine, keys, stack, loopback=loopback)
     remote = RemoteKeys(loopback=loopback)
     known = _agencies(settings, keys, engine, changes, remote)
     in_force = InForce(law)
+    overrides = Overrides(engine, access_log, keys)
     citizens = _citizens(settings, keys, engine, remote)
     app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
     parts = _consent(settings, keys, engine, in_force, access_log, registry, citizens, known, people)
     await _offer_consent(app, parts, stack)
+    app.include_router(overriding.router(overrides, people, known, in_force, settings))
     app.include_router(problems.router())
     app.include_router(log.router(access_log, settings.log_monitor_token))
     _ready(app, engine, access_log, judges)
@@ -171,7 +172,8 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
         here, those that do not above."""
         judge, vocabulary = Memo(await judges.of(law)), law.vocabulary
         itemiser = Itemiser(keys.pairwise, vocabulary)
-        commons = Commons(people, ledger, judge, vocabulary, registry, access_log, itemiser)
+        surroundings = Surroundings(register, overrides, vocabulary.agreements)
+        commons = Commons(people, surroundings, ledger, judge, vocabulary, registry, access_log, itemiser)
         in_force.law = law
         app.router.routes[:] = lasting
         app.include_router(agencies.router(access_log, known, vocabulary))
@@ -183,6 +185,27 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     app.queries = queries
     watch = activation.Watch(engine, changes, settings, access_log, law, adopt)
     stack.push_async_callback(watch.close)
+
+
+async def _log(settings: Settings, keys: Keyring, engine: Engine, stack: contextlib.AsyncExitStack) -> Log:
+    """The access log, begun, with everything in it that a crash kept out."""
+    access_log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+    await access_log.start()
+    stack.push_async_callback(access_log.close)
+    await log_missing(engine, access_log)
+    await activation.log_missing(engine, access_log)
+    return access_log
+
+
+def _people(
+    keys: Keyring, engine: Engine, changes: Changes, stack: contextlib.AsyncExitStack
+) -> tuple[People, Register]:
+    """Who people are, and what is so of them."""
+    people = People(engine, person_keys(keys), changes)
+    stack.callback(people.close)
+    register = Register(engine, person_keys(keys), changes)
+    stack.callback(register.close)
+    return people, register
 
 
 def _sources(settings: Settings, vocabulary: Vocabulary) -> Registry:

@@ -4,12 +4,14 @@
     CommonsError
     ├── Malformed 400            the request cannot be read
     │   ├── MissingRequestId
-    │   ├── UnknownPurpose, UnknownCategory, UnknownSource, ReasonNotPlain
+    │   ├── UnknownPurpose, UnknownCategory, UnknownSource, UnknownReason, ReasonNotPlain
     │   ├── MethodNotAllowed 405, BodyTooLarge 413, LengthRequired 411, UnsupportedMediaType 415
     │   └── Invalid 422          it can be read, but a field is wrong
-    ├── Unauthenticated 401      TokenMissing, TokenInvalid, TokenExpired, SessionInvalid, CitizenTokenInvalid
+    ├── Unauthenticated 401      TokenMissing, TokenInvalid, TokenExpired, SessionInvalid, CitizenTokenInvalid,
+    │                            StepUpNeeded
     ├── Refused 403              DeniedByPolicy, NoConsent, NoAgreement, SystemDisabled, IdentityTooWeak,
-    │                            CitizenNotLinked
+    │                            CitizenNotLinked, OverrideNotPermitted
+    ├── OverrideNotInForce 403
     ├── NotFound 404
     ├── IdempotencyMismatch 409, NoticeChanged 409, DecisionRefused 409
     ├── CompletenessNotMet 422
@@ -96,6 +98,13 @@ class UnknownSource(Malformed):
 
     code = "unknown-source"
     title = "A source is not in the catalogue at /v1/catalogue/sources"
+
+
+class UnknownReason(Malformed):
+    """A declared reason is not in the closed list of the reference."""
+
+    code = "unknown-reason"
+    title = "The declared reason is not one of the codes in the reference"
 
 
 class ReasonNotPlain(Malformed):
@@ -186,6 +195,14 @@ class CitizenTokenInvalid(Unauthenticated):
     title = "The ID token is not valid here"
 
 
+class StepUpNeeded(Unauthenticated):
+    """RFC 9470: the user must have signed in again just now, in a stronger way, and the token must say so (`acr`,
+    `auth_time`)."""
+
+    code = "insufficient-user-authentication"
+    title = "The user must sign in again, strongly, and the token must say so"
+
+
 class Refused(CommonsError):
     """The whole request is refused; the refusal itself is in the log."""
 
@@ -230,6 +247,22 @@ class CitizenNotLinked(Refused):
     code = "citizen-not-linked"
     title = "The commons holds nothing under your identifier, so there is nothing to decide or to see"
     layer: ClassVar[Layer] = "client"
+
+
+class OverrideNotPermitted(Refused):
+    """Break-glass is opened by a user, whom the token names, of a system and organisation that are active."""
+
+    code = "override-not-permitted"
+    title = "An override cannot be opened with this token"
+
+
+class OverrideNotInForce(CommonsError):
+    """The override that is cited is over, or was opened for another person, organisation or user."""
+
+    status = 403
+    layer: ClassVar[Layer] = "policy"
+    code = "override-not-in-force"
+    title = "The override is not in force for this user and this person"
 
 
 class NotFound(CommonsError):

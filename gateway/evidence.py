@@ -13,8 +13,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from consent.model import Standing
 from gateway.audit.events import Entry
 from gateway.completeness import Part
+from gateway.identity.circumstances import Found
 from gateway.model import (
     Caller,
     CategoryAsked,
@@ -44,6 +46,16 @@ class Asked(Struct, frozen=True):
     pairs: tuple[Pair, ...]
 
 
+class Ruling(Struct, frozen=True):
+    """A decision with all that it was made from: what the citizen decided (`standing`), the person's circumstances
+    (`found`), and the facts the judge was given."""
+
+    standing: Standing
+    found: Found
+    given: Facts
+    decision: Decision
+
+
 class Actor(Struct, frozen=True, omit_defaults=True):
     """The actor group: the system, its token, and the person at the agency."""
 
@@ -61,7 +73,8 @@ class Subject(Struct, frozen=True):
 
 
 class Asking(Struct, frozen=True, omit_defaults=True):
-    """The request group: what was asked, and the reason the citizen will read."""
+    """The request group: what was asked, and the reason the citizen will read. `relationship` is what the caller
+    claimed of itself; `override` the break-glass it cited."""
 
     query: str
     request_id: str
@@ -69,6 +82,8 @@ class Asking(Struct, frozen=True, omit_defaults=True):
     case: str
     on_behalf_of: str
     categories: tuple[CategoryAsked, ...]
+    relationship: str = ""
+    override: str = ""
 
 
 class Judged(Struct, frozen=True, omit_defaults=True):
@@ -138,36 +153,35 @@ class Alarm(Struct, frozen=True):
     reason: str
 
 
-def witness(asked: Asked, given: Facts, decision: Decision, seq: int) -> Entry:
+def witness(asked: Asked, ruling: Ruling) -> Entry:
     """Stage 5: who asks what of whom, and what was decided from which facts, before any fetch; for yes and no
     alike."""
     if asked.query.preview:
         kind = "access.previewed"
     else:
-        kind = "access.refused" if decision.refuses else "access.intended"
-    return _entry(asked, kind, asked.id, decision, {"basis": _basis(asked, decision, seq), "facts": given})
+        kind = "access.refused" if ruling.decision.refuses else "access.intended"
+    return _entry(asked, kind, asked.id, ruling.decision, _law(asked, ruling))
 
 
-def refusal(asked: Asked, id: str, given: Facts, decision: Decision, seq: int) -> Entry:
+def refusal(asked: Asked, id: str, ruling: Ruling) -> Entry:
     """A query that was permitted at stage 5 and refused at stage 8, because the citizen said stop between."""
-    groups: dict[str, Struct] = {"basis": _basis(asked, decision, seq), "facts": given}
-    return _entry(asked, "access.refused", id, decision, groups)
+    return _entry(asked, "access.refused", id, ruling.decision, _law(asked, ruling))
 
 
 def seal(
     asked: Asked,
     id: str,
-    decision: Decision,
-    seq: int,
+    ruling: Ruling,
     parts: Sequence[Part],
     completeness: Completeness,
     status: int,
     digest: str,
-    anew: Facts | None = None,
+    *,
+    anew: bool,
 ) -> Entry:
     """Stage 8: the names of the fields released (never values), each source's state, the body's digest. What was
     asked, and under what law, stands in the witness entry that `result.decision` names; the law stands in the
-    result too only if the query was decided from facts `anew`, since consent had moved."""
+    result too only if the query was decided `anew`, since consent or circumstances had moved."""
     released = tuple(
         [
             Released(
@@ -181,12 +195,12 @@ def seal(
         ]
     )
     states = tuple([f"{row.category} {row.source} {row.state}" for row in completeness.summary])
-    if anew is not None:
-        basis = _basis(asked, decision, seq)
-        result: Result = ResultAnew(asked.id, status, digest, released, states, basis, anew)
+    if anew:
+        basis = _basis(asked, ruling)
+        result: Result = ResultAnew(asked.id, status, digest, released, states, basis, ruling.given)
     else:
         result = Result(asked.id, status, digest, released, states)
-    return _entry(asked, "access.disclosed", id, decision, {"result": result})
+    return _entry(asked, "access.disclosed", id, ruling.decision, {"result": result})
 
 
 def alarm(asked: Asked, id: str, decision: Decision, source: str, reason: str) -> Entry:
@@ -217,8 +231,9 @@ def _entry(
     }
     if "result" not in said:
         groups["request"] = Asking(
-            query.id, asked.request_id, query.reason, query.case_reference, query.on_behalf_of, query.categories
-        )
+            query.id, asked.request_id, query.reason, query.case_reference, query.on_behalf_of, query.categories,
+            query.relationship, query.override,
+        )  # fmt: skip
     groups |= said
     return Entry(
         id=id,
@@ -227,7 +242,7 @@ def _entry(
         org=caller.organisation,
         svc=service or caller.system,
         purpose=query.purpose,
-        decision="deny" if decision.refuses else "permit",
+        decision="deny" if decision.refuses else "break_glass" if query.override else "permit",
         policy=decision.revision,
         subjects=1,
         groups=groups,
@@ -235,10 +250,15 @@ def _entry(
     )
 
 
-def _basis(asked: Asked, decision: Decision, seq: int) -> Basis:
+def _law(asked: Asked, ruling: Ruling) -> dict[str, Struct]:
+    return {"basis": _basis(asked, ruling), "facts": ruling.given}
+
+
+def _basis(asked: Asked, ruling: Ruling) -> Basis:
+    decision = ruling.decision
     return Basis(
         agreement=asked.query.agreement,
-        consent_seq=seq,
+        consent_seq=ruling.standing.seq,
         policy=decision.revision,
         verdicts=tuple([judged(p, v) for p, v in zip(asked.pairs, decision.verdicts, strict=True)]),
         obligations=decision.obligations,

@@ -16,11 +16,16 @@ from msgspec import Struct, field
 
 
 class User(Struct, frozen=True):
-    """The person at the agency. `assured` is true when a token says so, false when the system only asserts it."""
+    """The person at the agency. `assured` is true when a token says so, false when the system only asserts it; only
+    then can there be `training` (codes in force), and how they last signed in: `auth_time` (epoch seconds, 0 for
+    not told) and `acr` (authentication context class, RFC 9470)."""
 
     id: str
     role: str = ""
     assured: bool = False
+    training: tuple[str, ...] = ()
+    auth_time: int = 0
+    acr: str = ""
 
 
 class Caller(Struct, frozen=True):
@@ -75,6 +80,17 @@ class Binding(Struct, frozen=True):
     categories: tuple[str, ...] = ()
 
 
+class DeclaredReason(StrEnum):
+    """Why something that is otherwise not shared must be: what a request that rests on vital interests or on
+    safeguarding declares, and what break-glass is opened for."""
+
+    VITAL_INTERESTS = "vital-interests"
+    SAFEGUARDING_CHILD = "safeguarding-child"
+    SAFEGUARDING_ADULT = "safeguarding-adult"
+    MENTAL_CAPACITY = "mental-capacity"
+    COURT = "court"
+
+
 class Override(Struct, frozen=True):
     """Break-glass that is in force for this person, organisation and user. `until`: the first second it is over."""
 
@@ -88,8 +104,8 @@ class Circumstances(Struct, frozen=True):
     """What is so of a person, for one viewer at one instant, beside what they decided.
 
     `relationships`: kinds of legitimate relationship that hold now. `recent`: accesses within the window of the
-    agreement's frequency. `local_minute` (of the day) and `local_weekday` (Monday is 0): Europe/London, -1 where
-    the agreement states no hours.
+    agreement's frequency. `local_minute` (of the day) and `local_weekday` (0 is Monday): Europe/London. The last
+    three are -1 where the agreement does not ask for them.
     """
 
     deceased: bool = False
@@ -97,7 +113,7 @@ class Circumstances(Struct, frozen=True):
     relationships: tuple[str, ...] = ()
     restrictions: tuple[Binding, ...] = ()
     override: Override | None = None
-    recent: int = 0
+    recent: int = -1
     local_minute: int = -1
     local_weekday: int = -1
 
@@ -136,6 +152,10 @@ class Query(Struct, frozen=True):
     max_age_s: int
     deadline_ms: int
     preview: bool
+    statute: str = ""
+    declared_reason: str = ""
+    relationship: str = ""
+    override: str = ""
 
 
 class Pair(Struct, frozen=True):

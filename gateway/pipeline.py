@@ -26,6 +26,7 @@ from consent.live import LiveLedger
 from consent.model import Standing
 from gateway import evidence
 from gateway.audit.log import Claim, Claimed, Committed, Guard, Log, Moved
+from gateway.circumstances import Surroundings
 from gateway.completeness import Part, compared, table
 from gateway.errors import (
     AuditUnavailable,
@@ -34,11 +35,11 @@ from gateway.errors import (
     IdempotencyMismatch,
     Refused,
 )
-from gateway.evidence import Asked
+from gateway.evidence import Asked, Ruling
 from gateway.identity.people import People
 from gateway.items import Itemiser
 from gateway.model import Caller, Decision, Pair, Person, Query
-from gateway.policy.facts import Facts, facts
+from gateway.policy.facts import facts
 from gateway.policy.judge import Judge
 from gateway.policy.vocabulary import Vocabulary
 from gateway.replies import Reply, encoded, extensions, preview, receipt, refused, shown
@@ -53,6 +54,7 @@ class Commons:
     """The parts of one running gateway; joined only in `gateway/app.py`."""
 
     people: People
+    surroundings: Surroundings
     ledger: LiveLedger
     judge: Judge
     vocabulary: Vocabulary
@@ -90,24 +92,24 @@ async def answer(commons: Commons, caller: Caller, query: Query, request: Reques
     asked = ask(commons, caller, query, request, person)
     standing = await stand(commons, asked)
     watch.lap("standing")
-    given, decision = await decide(commons, asked, standing)
+    ruling = await decide(commons, asked, standing)
     watch.lap("decide")
-    asked, witnessed = await witness(commons, asked, given, decision, standing, request)
+    asked, witnessed = await witness(commons, asked, ruling, request)
     watch.lap("witness")
     if query.preview:
-        return preview(asked, decision, witnessed)
+        return preview(asked, ruling.decision, witnessed)
     try:
-        envelopes = await gather(commons, asked, decision)
+        envelopes = await gather(commons, asked, ruling.decision)
         watch.lap("gather")
-        parts = minimise(commons, asked, standing, decision, envelopes)
+        parts = minimise(commons, asked, ruling, envelopes)
         watch.lap("minimise")
-        reply = await seal(commons, asked, standing, decision, envelopes, parts, witnessed)
+        reply = await seal(commons, asked, ruling, envelopes, parts, witnessed)
         watch.lap("seal")
     except (Refused, CompletenessNotMet):  # their entries are written where they are raised
         raise
     except Exception:
         with contextlib.suppress(AuditUnavailable):  # then its silence is in the log: intended, and never disclosed
-            await commons.log.append(evidence.failed(asked, _new_id(), decision))
+            await commons.log.append(evidence.failed(asked, _new_id(), ruling.decision))
         raise
     return reply
 
@@ -143,38 +145,39 @@ async def stand(commons: Commons, asked: Asked, at_least: int = 0) -> Standing:
         raise ConsentStoreUnavailable from error
 
 
-async def decide(commons: Commons, asked: Asked, standing: Standing) -> tuple[Facts, Decision]:
-    """Stage 4. One call for all pairs: what was judged, and the verdicts. Raises PolicyUnavailable; never
-    guesses."""
+async def decide(commons: Commons, asked: Asked, standing: Standing) -> Ruling:
+    """Stage 4. One call for all pairs, from facts in which nothing names the person. Raises PolicyUnavailable;
+    never guesses."""
+    now = int(time.time())
+    found = await commons.surroundings.of(asked, now)
     given = facts(
         caller=asked.caller,
         person=asked.person,
         query=asked.query,
         pairs=asked.pairs,
         standing=standing,
-        now=int(time.time()),
+        now=now,
+        circumstances=found.circumstances,
     )
-    return given, await commons.judge.judge(given)
+    return Ruling(standing, found, given, await commons.judge.judge(given))
 
 
-async def witness(
-    commons: Commons, asked: Asked, given: Facts, decision: Decision, standing: Standing, request: Request
-) -> tuple[Asked, Committed]:
+async def witness(commons: Commons, asked: Asked, ruling: Ruling, request: Request) -> tuple[Asked, Committed]:
     """Stage 5. The entry is durable when this returns; a whole refusal leaves here."""
     claim = None
     if not asked.query.preview:
         claim = Claim(asked.caller.system, request.claim_key, request.digest, asked.query.id)
-    committed = await commons.log.append(evidence.witness(asked, given, decision, standing.seq), claim=claim)
+    committed = await commons.log.append(evidence.witness(asked, ruling), claim=claim)
     if isinstance(committed, Claimed):
         if not committed.same_request:
             raise IdempotencyMismatch
         # A repeat is the same query asked again: the same query id, but freshly decided and logged.
         asked = structs.replace(asked, query=structs.replace(asked.query, id=committed.query_id))
-        committed = await commons.log.append(evidence.witness(asked, given, decision, standing.seq))
+        committed = await commons.log.append(evidence.witness(asked, ruling))
     if not isinstance(committed, Committed):
         raise AssertionError("an entry without guard or claim is committed or raises")
-    if decision.refuses and not asked.query.preview:
-        raise refused(asked, decision, asked.id, commons.vocabulary)
+    if ruling.decision.refuses and not asked.query.preview:
+        raise refused(asked, ruling.decision, asked.id, commons.vocabulary)
     return asked, committed
 
 
@@ -211,16 +214,14 @@ async def gather(commons: Commons, asked: Asked, decision: Decision) -> list[Env
     return envelopes
 
 
-def minimise(
-    commons: Commons, asked: Asked, standing: Standing, decision: Decision, envelopes: Sequence[Envelope]
-) -> list[Part]:
+def minimise(commons: Commons, asked: Asked, ruling: Ruling, envelopes: Sequence[Envelope]) -> list[Part]:
     """Stage 7. Only permitted fields, by allow-list; a source whose records cannot be filtered is dropped."""
     landed = {(envelope.source, envelope.category): envelope for envelope in envelopes}
     parts: list[Part] = []
     count = 0
-    for pair, verdict in zip(asked.pairs, decision.verdicts, strict=True):
+    for pair, verdict in zip(asked.pairs, ruling.decision.verdicts, strict=True):
         envelope = landed.get((pair.source, pair.category)) if verdict.allow else None
-        part = commons.itemiser.part(asked, standing, pair, verdict, envelope, count)
+        part = commons.itemiser.part(asked, ruling.standing, pair, verdict, envelope, count)
         count += len(part.items)
         parts.append(part)
     return compared(parts, commons.vocabulary.singular)
@@ -229,18 +230,19 @@ def minimise(
 async def seal(
     commons: Commons,
     asked: Asked,
-    standing: Standing,
-    decision: Decision,
+    ruling: Ruling,
     envelopes: Sequence[Envelope],
     parts: list[Part],
     witnessed: Committed,
 ) -> Reply:
     """Stage 8. Release under the consent as it stands at this instant: the entry is written only while the
-    person's sequence number is the one the decision was made at; if it moved, decide again and drop what is no
-    longer allowed."""
-    first, anew = decision, None
+    person's sequence number is the one the decision was made at; if it moved, or their circumstances did, decide
+    again and drop what is no longer allowed."""
+    first = ruling.decision
     for _ in range(RESEALS):
-        id = _new_id()
+        if not await commons.surroundings.stands(asked, ruling.found):
+            ruling, parts = await reconsider(commons, asked, ruling, envelopes, ruling.standing.seq)
+        decision, id = ruling.decision, _new_id()
         # The answer names the decision it follows. One that differs in what is silent alone must not show.
         named = asked.id if decision is first or shown(decision) == shown(first) else id
         completeness = table(parts, commons.vocabulary.critical, commons.vocabulary.remedies)
@@ -250,23 +252,31 @@ async def seal(
         body = encoded(asked, decision, parts, completeness, named, receipt(id, witnessed))
         digest = "sha-256:" + hashlib.sha256(body).hexdigest()
         status = CompletenessNotMet.status if failed else 200
-        entry = evidence.seal(asked, id, decision, standing.seq, parts, completeness, status, digest, anew)
-        outcome = await commons.log.append(entry, guard=Guard(asked.person.id, standing.seq))
+        anew = decision is not first
+        entry = evidence.seal(asked, id, ruling, parts, completeness, status, digest, anew=anew)
+        outcome = await commons.log.append(entry, guard=Guard(asked.person.id, ruling.standing.seq))
         if isinstance(outcome, Committed):
             if failed:
                 raise CompletenessNotMet(extensions=extensions(named, completeness.summary))
             return Reply(body, f"dec_{named}", f"rc_{id}", outcome)
         if not isinstance(outcome, Moved):
             raise AssertionError("an entry with a guard is committed, moved or raises")
-        standing = await stand(commons, asked, outcome.seq)
-        anew, now = await decide(commons, asked, standing)
-        decision = _narrowed(decision, now)
-        if decision.refuses:
-            refusal_id = _new_id()
-            await commons.log.append(evidence.refusal(asked, refusal_id, anew, decision, standing.seq))
-            raise refused(asked, decision, refusal_id, commons.vocabulary)
-        parts = minimise(commons, asked, standing, decision, envelopes)
+        ruling, parts = await reconsider(commons, asked, ruling, envelopes, outcome.seq)
     raise ConsentStoreUnavailable("Consent was changing while the answer was made.")
+
+
+async def reconsider(
+    commons: Commons, asked: Asked, ruling: Ruling, envelopes: Sequence[Envelope], seq: int
+) -> tuple[Ruling, list[Part]]:
+    """Decide again at the sequence number `seq` or later, and minimise again. Raises Refused when nothing is left,
+    after it is logged."""
+    again = await decide(commons, asked, await stand(commons, asked, seq))
+    again = structs.replace(again, decision=_narrowed(ruling.decision, again.decision))
+    if again.decision.refuses:
+        id = _new_id()
+        await commons.log.append(evidence.refusal(asked, id, again))
+        raise refused(asked, again.decision, id, commons.vocabulary)
+    return again, minimise(commons, asked, again, envelopes)
 
 
 def _narrowed(before: Decision, now: Decision) -> Decision:

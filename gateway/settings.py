@@ -126,6 +126,14 @@ class Settings(BaseSettings):
         description="Take test NHS numbers (999…) only, so that a real one cannot come in by mistake. "
         "A production gateway sets it to false.",
     )
+    step_up_acr: tuple[str, ...] = Field(
+        default=("phr", "phrh"),
+        description="Values of `acr` that count as a strong sign-in, where one is asked for (RFC 9470). The "
+        "default are the phishing-resistant ones of OpenID EAP ACR Values 1.0.",
+    )
+    step_up_max_age_s: int = Field(
+        default=300, ge=30, le=3600, description="Seconds since the user signed in so, at the most."
+    )
     access_token_lifetime_s: int = Field(
         default=300, ge=30, le=300, description="Seconds an access token lives; five minutes is the most."
     )

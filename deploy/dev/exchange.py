@@ -32,7 +32,10 @@ REQUEST: dict[str, str] = {
     "legal_basis.agreement": "The data-sharing agreement you ask under: an id of `/v1/catalogue/agreements`.",
     "legal_basis.gdpr_article_6": "The UK GDPR Article 6 basis you claim, such as `6(1)(e)`.",
     "legal_basis.gdpr_article_9": "The Article 9 condition you claim, such as `9(2)(h)`.",
-    "legal_basis.statute": "The statute you rely on, in your own words. Not judged.",
+    "legal_basis.statute": "The law you rely on, by its address at legislation.gov.uk; where the ground is a legal "
+    "obligation it must be the one the agreement names.",
+    "legal_basis.declared_reason": "Why it cannot wait, where the ground is vital interests or safeguarding: "
+    "`vital-interests`, `safeguarding-child`, `safeguarding-adult`, `mental-capacity` or `court`.",
     "categories": "What you ask for; each category once.",
     "categories[].code": "A code of `/v1/catalogue/categories`.",
     "categories[].need": "Whether the answer is of use without it; see `completeness`.",
@@ -40,6 +43,8 @@ REQUEST: dict[str, str] = {
     "categories[].since": "Leave out what is older than this date, where the source can tell.",
     "case": "Why this citizen, now.",
     "case.reason": "A plain sentence **that the citizen will read**: no codes, links or long numbers.",
+    "case.relationship": "In plain words, why the citizen is in your care, when the register of the commons does "
+    "not say so. It is logged and judged as self-claimed, and the citizen reads it.",
     "case.reference": "Your own case number. It is kept in the log.",
     "consent": "How you rely on consent.",
     "consent.mode": "`required`: refuse what does not rest on the citizen's consent. `if-present`: use it where it "
@@ -64,6 +69,7 @@ REQUEST: dict[str, str] = {
     "freshness.max_age_s": "In seconds; what is older is `stale`. 0 leaves it to each source's own limit.",
     "deadline_ms": "How long the sources may take, in milliseconds. What is not there by then is `unavailable` or "
     "`late`. Default and longest are [settings](settings.md).",
+    "override": "An [override](#overrides) that you opened for this citizen and that is still in force.",
     "format": "The form of the answer.",
 }
 
@@ -158,6 +164,8 @@ _FORMS: dict[str, str] = {
     r"^(?:https://|urn:)[\x21-\x7e]+$": "URI",
     r"^(?:\*|uk/[a-z]+(?:/[A-Za-z0-9-]+){1,3})$": "id `uk/…`",
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "date `YYYY-MM-DD`",
+    r"^https://www\.legislation\.gov\.uk/[\x21-\x7e]+$": "address at legislation.gov.uk",
+    "^ov_[0-9a-f-]{36}$": "id `ov_…`",
     r"^[69]\([0-9]\)\([a-z]{1,2}\)$": "basis",
 }
 """The patterns of the wire, each in words."""

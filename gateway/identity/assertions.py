@@ -160,15 +160,28 @@ def _time(claims: dict[str, Any], name: str) -> float:
 
 
 def user_claim(claims: dict[str, Any]) -> User | None:
-    """The claim `user`: {id, role}, the person at the agency for whom the token is. Raises AssertionFault."""
+    """The claim `user`: {id, role, training, auth_time, acr}, the person at the agency for whom the token is, what
+    they are trained in, and when and how they last signed in (RFC 9470 §6). Raises AssertionFault."""
     user = claims.get("user")
     if user is None:
         return None
-    if isinstance(user, dict) and user.keys() <= {"id", "role"}:
-        name, role = user.get("id"), user.get("role", "")
-        if _fits(name, _USER_ID, 120) and _fits(role, _ROLE, 80):
-            return User(id=name, role=role, assured=True)
-    raise AssertionFault("assertion-malformed", "expected user to be an object with id and, if need be, role")
+    if isinstance(user, dict) and user.keys() <= {"id", "role", "training", "auth_time", "acr"}:
+        name, role, training = user.get("id"), user.get("role", ""), user.get("training", [])
+        at, acr = user.get("auth_time", 0), user.get("acr", "")
+        codes = isinstance(training, list) and len(training) <= 20 and all(_fits(c, _ROLE, 80) for c in training)
+        signed_in = type(at) is int and 0 <= at < 2**40 and (acr == "" or _fits(acr, _USER_ID, 120))
+        if _fits(name, _USER_ID, 120) and _fits(role, _ROLE, 80) and codes and signed_in:
+            return User(name, role, True, tuple(sorted(set(training))), at, acr)
+    raise AssertionFault(
+        "assertion-malformed",
+        "expected user to be an object with id and, if need be, role, training, auth_time and acr",
+    )
+
+
+def claim_of(user: User) -> dict[str, object]:
+    """The claim `user` that `user_claim` reads; what is not known is left out."""
+    known = {"training": list(user.training), "auth_time": user.auth_time, "acr": user.acr}
+    return {"id": user.id, "role": user.role} | {name: value for name, value in known.items() if value}
 
 
 def _fits(value: object, pattern: re.Pattern[str], longest: int) -> TypeGuard[str]:
@@ -190,7 +203,7 @@ def make_assertion(
         "jti": secrets.token_urlsafe(16),
     }
     if user is not None:
-        claims["user"] = {"id": user.id, "role": user.role}
+        claims["user"] = claim_of(user)
     header = {"alg": algorithm, "typ": "client-authentication+jwt", "kid": key.kid or key.thumbprint()}
     registry = JWSRegistry(algorithms=[algorithm], strict_check_header=False)
     return serialize_compact(header, json.dumps(claims), key, registry=registry)

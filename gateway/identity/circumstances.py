@@ -110,6 +110,13 @@ class Registered(Struct, frozen=True):
     relationships: tuple[Bound, ...] = ()
 
 
+class Found(Struct, frozen=True):
+    """What a query was judged by: all that was known of the person, and what followed for its viewer."""
+
+    known: Registered
+    circumstances: Circumstances
+
+
 NOTHING = Registered()
 """Somebody of whom the register knows nothing but that they are there; also a stranger."""
 

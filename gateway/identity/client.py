@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 import aiohttp
 from joserfc.errors import JoseError
@@ -27,17 +28,20 @@ def make_key() -> tuple[str, str]:
     return json.dumps(key.as_dict(private=True)), json.dumps({"keys": [key.as_dict(private=False)]})
 
 
-async def ask_token(issuer: str, system: str, private_jwk: str, *, user: str = "", role: str = "") -> str:
+async def ask_token(
+    issuer: str, system: str, private_jwk: str, *, user: str = "", role: str = "", training: Sequence[str] = (),
+    auth_time: int = 0, acr: str = "",
+) -> str:  # fmt: skip
     """An access token for `system` (profile fapi), whose private key in JWK form (RFC 7517) is `private_jwk`; with
-    `user`, one that names the person at the agency. Raises KeysRefused, Unauthenticated with what the endpoint
-    said, Unavailable when it does not answer."""
+    `user`, one that names the person at the agency, what they are trained in, and when and how they last signed in.
+    Raises KeysRefused, Unauthenticated with what the endpoint said, Unavailable when it does not answer."""
     try:
         key = JWKRegistry.import_key(json.loads(private_jwk))
     except (JoseError, ValueError, TypeError):
         raise KeysRefused("the key file does not hold a key in JWK form (RFC 7517)") from None
     if not key.is_private or key.key_type == "oct":
         raise KeysRefused("the key file must hold the system's private key")
-    who = User(user, role, assured=True) if user else None
+    who = User(user, role, True, tuple(training), auth_time, acr) if user else None
     form = {
         "grant_type": GRANT,
         "client_assertion_type": _JWT_BEARER,

@@ -18,7 +18,7 @@ from joserfc.jws import serialize_compact
 from msgspec import Struct
 
 from gateway.errors import TokenExpired, TokenInvalid
-from gateway.identity.assertions import AssertionFault, user_claim
+from gateway.identity.assertions import AssertionFault, claim_of, user_claim
 from gateway.identity.jwks import KeySetUnreachable, RemoteKeys
 from gateway.identity.jws import NotAToken, Unverified, numeric_date, signed_by, take_apart
 from gateway.identity.keys import FAPI, PublicKey, read_jwks
@@ -57,7 +57,7 @@ def issue(
         "jti": secrets.token_urlsafe(16),
     }
     if user is not None:
-        claims["user"] = {"id": user.id, "role": user.role}
+        claims["user"] = claim_of(user)
     header = {"typ": "at+jwt", "alg": ALGORITHM, "kid": key.kid}
     return serialize_compact(header, json.dumps(claims), key, algorithms=[ALGORITHM])
 

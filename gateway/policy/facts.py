@@ -14,16 +14,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from consent.model import Held, Standing, State
+from consent.model import Held, ObjectionStanding, ObjectionState, Standing, State
 from consent.rules import held
-from gateway.model import Caller, Pair, Person, Query
+from gateway.model import AgeBand, Binding, Caller, Circumstances, Pair, Person, Query, User
 
 DAY_S = 86400
 
 Text = Annotated[str, Meta(max_length=256)]
 Names = Annotated[tuple[Text, ...], Meta(max_length=256)]
 ConsentState = Literal["none", "given", "refused", "withdrawn", "expired"]
-AgeBand = Literal["", "under-13", "13-15", "16-17", "adult"]
 Objection = Literal["none", "pending", "upheld", "overridden"]
 Instant = Annotated[int, Meta(ge=0, lt=7_258_118_400)]  # before 2200: nanoseconds still fit 64 bits in the rules
 Count = Annotated[int, Meta(ge=0, le=2**31)]
@@ -133,6 +132,8 @@ class Facts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _UNDECIDED = ConsentFacts()
+_NO_OVERRIDE = OverrideFacts()
+_NOTHING = Circumstances()
 _STATES: dict[State, ConsentState] = {
     State.NONE: "none",
     State.REQUESTED: "none",
@@ -146,12 +147,24 @@ _STATES: dict[State, ConsentState] = {
     State.EXPIRED: "expired",
 }
 """How a state that is not given is told to the rules: whoever ended a consent, an agency learns that it ended."""
+_OBJECTIONS: tuple[tuple[ObjectionState, Objection], ...] = (
+    (ObjectionState.UPHELD, "upheld"),
+    (ObjectionState.PENDING, "pending"),
+    (ObjectionState.OVERRIDDEN, "overridden"),
+)
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Facts, strict=True)
 
 
 def facts(
-    *, caller: Caller, person: Person, query: Query, pairs: Sequence[Pair], standing: Standing, now: int
+    *,
+    caller: Caller,
+    person: Person,
+    query: Query,
+    pairs: Sequence[Pair],
+    standing: Standing,
+    now: int,
+    circumstances: Circumstances = _NOTHING,
 ) -> Facts:
     """The facts of one query at `now` (seconds since the epoch)."""
     user = caller.user or query.user
@@ -160,14 +173,14 @@ def facts(
     role = user.role if user else ""
     return Facts(
         now,
-        CallerFacts(
-            caller.organisation,
-            caller.organisation_active,
-            caller.system_active,
-            role,
-            user.assured if user else False,
+        _caller(caller, user),
+        PersonFacts(
+            person.known,
+            circumstances.deceased,
+            circumstances.age_band,
+            circumstances.relationships,
+            standing.opt_outs,
         ),
-        PersonFacts(person.known),
         RequestFacts(
             query.agreement,
             query.purpose,
@@ -175,6 +188,12 @@ def facts(
             query.special_category_basis,
             query.consent_mode,
             query.on_behalf_of,
+            query.declared_reason,
+            query.statute,
+            circumstances.recent,
+            circumstances.local_minute,
+            circumstances.local_weekday,
+            _override(circumstances),
         ),
         tuple(
             [
@@ -188,6 +207,8 @@ def facts(
                     )
                     if pair.category in decided
                     else _UNDECIDED,
+                    _binding(circumstances.restrictions, pair.category) if circumstances.restrictions else (),
+                    _objection(standing.objections, pair.category) if standing.objections else "none",
                 )
                 for pair in pairs
             ]
@@ -195,10 +216,48 @@ def facts(
     )
 
 
+def _caller(caller: Caller, user: User | None) -> CallerFacts:
+    known = (caller.organisation, caller.organisation_active, caller.system_active)
+    return CallerFacts(*known, user.role, user.assured, user.training) if user else CallerFacts(*known)
+
+
+def _override(circumstances: Circumstances) -> OverrideFacts:
+    found = circumstances.override
+    return _NO_OVERRIDE if found is None else OverrideFacts(found.reason_code, found.until, found.categories)
+
+
+def _binding(restrictions: Sequence[Binding], category: str) -> tuple[str, ...]:
+    """Kinds of restriction on a category; one on a parent category binds all below it."""
+    return tuple(
+        sorted({one.kind for one in restrictions if not one.categories or _within(category, one.categories)})
+    )
+
+
+def _within(category: str, named: Sequence[str]) -> bool:
+    return any(category == one or category.startswith(one + ".") for one in named)
+
+
+def _objection(objections: Sequence[ObjectionStanding], category: str) -> Objection:
+    """The weightiest objection that covers a category: one that stops the sharing, before one that does not."""
+    found = {one.state for one in objections if not one.categories or _within(category, one.categories)}
+    return next((said for state, said in _OBJECTIONS if state in found), "none")
+
+
 def _consent(found: Held, ahead: int) -> ConsentFacts:
     if found.state is not State.GIVEN:
         return ConsentFacts(_STATES[found.state])
-    return ConsentFacts("given", min(found.until, ahead), found.fields, found.fields_except)
+    narrowed = found.conditions
+    return ConsentFacts(
+        "given",
+        min(found.until, ahead),
+        found.fields,
+        found.fields_except,
+        found.by.value,
+        narrowed.frequency.times if narrowed.frequency else 0,
+        -1,
+        narrowed.erase_by,
+        tuple([mode.value for mode in narrowed.access_modes]),
+    )
 
 
 def encode(given: Facts) -> bytes:

@@ -32,6 +32,7 @@ from gateway.errors import (
     Malformed,
     MethodNotAllowed,
     NotFound,
+    StepUpNeeded,
 )
 from gateway.identity.assertions import Slug
 from gateway.model import Caller
@@ -73,8 +74,16 @@ def headers(error: CommonsError) -> dict[str, str]:
     if error.retry_after_s is not None:
         found["retry-after"] = str(error.retry_after_s)
     if error.status == 401:
-        found["www-authenticate"] = f'Bearer error="invalid_token", error_description="{error.code}"'
+        kind = "insufficient_user_authentication" if isinstance(error, StepUpNeeded) else "invalid_token"
+        found["www-authenticate"] = f'Bearer error="{kind}", error_description="{error.code}"{_wanted(error)}'
     return found
+
+
+def _wanted(error: CommonsError) -> str:
+    """What a step-up must reach (RFC 9470 §3), where that is what is missing."""
+    return "".join(
+        f', {name}="{error.extensions[name]}"' for name in ("acr_values", "max_age") if name in error.extensions
+    )
 
 
 def unforeseen(error: BaseException, instance: str) -> InternalFault:

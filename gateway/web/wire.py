@@ -24,16 +24,18 @@ from gateway.errors import (
     ReasonNotPlain,
     UnknownCategory,
     UnknownPurpose,
+    UnknownReason,
     UnknownSource,
 )
 from gateway.identity.identifiers import IdentifierError, normalise
-from gateway.model import Caller, CategoryAsked, Query, User
+from gateway.model import Caller, CategoryAsked, DeclaredReason, Query, User
 
 Code = Annotated[str, Meta(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$", max_length=80)]
 FieldName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 Reference = Annotated[str, Meta(pattern=r"^[\x21-\x7e]+$", max_length=120)]
 OrgId = Annotated[str, Meta(pattern=r"^(?:\*|uk/[a-z]+(?:/[A-Za-z0-9-]+){1,3})$", max_length=120)]
 IsoDate = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Statute = Annotated[str, Meta(pattern=r"^https://www\.legislation\.gov\.uk/[\x21-\x7e]+$", max_length=200)]
 Basis = Annotated[str, Meta(pattern=r"^[69]\([0-9]\)\([a-z]{1,2}\)$")]
 
 
@@ -64,7 +66,8 @@ class LegalBasis(Struct, frozen=True, forbid_unknown_fields=True):
     agreement: Code
     gdpr_article_6: Basis | UnsetType = msgspec.UNSET
     gdpr_article_9: Basis | UnsetType = msgspec.UNSET
-    statute: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = msgspec.UNSET
+    statute: Statute | UnsetType = msgspec.UNSET
+    declared_reason: Code | UnsetType = msgspec.UNSET
 
 
 class ConsentAsked(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +99,7 @@ class Case(Struct, frozen=True, forbid_unknown_fields=True):
 
     reason: Annotated[str, Meta(min_length=8, max_length=300)]
     reference: Reference | UnsetType = msgspec.UNSET
+    relationship: Annotated[str, Meta(min_length=8, max_length=300)] | UnsetType = msgspec.UNSET
 
 
 class WireCategory(Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,6 +145,7 @@ class RecordQuery(Struct, frozen=True, forbid_unknown_fields=True):
     completeness: CompletenessAsked = CompletenessAsked()
     freshness: Freshness = Freshness()
     deadline_ms: Annotated[int, Meta(ge=50, le=30_000)] | UnsetType = msgspec.UNSET
+    override: Annotated[str, Meta(pattern=r"^ov_[0-9a-f-]{36}$")] | UnsetType = msgspec.UNSET
     format: Literal["native"] = "native"
 
 
@@ -157,6 +162,7 @@ class Limits(Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(RecordQuery)
+_REASONS = frozenset(DeclaredReason)
 _PLACE = re.compile(r" - at `(key in )?\$([^`]*)`$")
 _EXPECTED = re.compile(r"^Expected `([^`]*)`(?: of length ([<>]=? ?\d+)| ([<>]=? ?\d+)| matching regex)?")
 _NOT_PLAIN = re.compile(r"\d{6,}|[<>{}\\]|https?:")
@@ -203,6 +209,10 @@ def parse(body: bytes, *, id: str, caller: Caller, limits: Limits, preview: bool
         max_age_s=wire.freshness.max_age_s,
         deadline_ms=deadline,
         preview=preview,
+        statute=wire.legal_basis.statute or "",
+        declared_reason=wire.legal_basis.declared_reason or "",
+        relationship=wire.case.relationship or "",
+        override=wire.override or "",
     )
 
 
@@ -280,9 +290,19 @@ def _check_codes(wire: RecordQuery, limits: Limits) -> None:
                 raise UnknownSource(errors=[FieldFault(f"/sources/{member}/{n}", "unknown-code", expected)])
     if wire.subject.verify.birth_date and not _is_date(wire.subject.verify.birth_date):
         _invalid("/subject/verify/birth_date", "not-a-date", "a calendar date, YYYY-MM-DD")
-    if not is_plain(wire.case.reason):
-        expected = "a sentence in plain words, without codes, links or control characters"
-        raise ReasonNotPlain(errors=[FieldFault("/case/reason", "not-plain", expected)])
+    _check_words(wire)
+
+
+def _check_words(wire: RecordQuery) -> None:
+    declared = wire.legal_basis.declared_reason
+    if declared and declared not in _REASONS:
+        expected = "one of " + ", ".join(sorted(_REASONS))
+        raise UnknownReason(errors=[FieldFault("/legal_basis/declared_reason", "unknown-code", expected)])
+    for member in ("reason", "relationship"):
+        said = getattr(wire.case, member)
+        if said and not is_plain(said):
+            expected = "a sentence in plain words, without codes, links or control characters"
+            raise ReasonNotPlain(errors=[FieldFault(f"/case/{member}", "not-plain", expected)])
 
 
 def _user(requester: Requester, caller: Caller) -> User | None:
@@ -309,7 +329,7 @@ def _is_date(text: str) -> bool:
 
 
 def is_plain(text: str) -> bool:
-    """Whether a reason is a sentence in plain words, without codes, links or control characters."""
+    """Whether a text is words that a citizen can read: no codes, links, long numbers or control characters."""
     if " " not in text.strip() or _NOT_PLAIN.search(text):
         return False
     return (text.isascii() and text.isprintable()) or all(unicodedata.category(c)[0] in "LMNPZS" for c in text)

@@ -13,6 +13,7 @@ import pytest
 
 from deploy.dev import exchange, reference
 from gateway.model import Answer, Preview, State
+from gateway.web.overrides import OverrideAsked
 from gateway.web.wire import RecordQuery
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/exchange.md").read_text()
@@ -27,13 +28,17 @@ def examples(kind: str) -> list[dict[str, Any]]:
 
 def test_every_example_is_marked_with_what_it_is() -> None:
     kinds = re.findall(r"^```json ?(\w*)$", PAGE, re.MULTILINE)
-    assert set(kinds) == {"request", "answer", "preview", "problem", "decision"}
+    assert set(kinds) == {"request", "answer", "preview", "problem", "decision", "override"}
 
 
 def test_the_request_can_be_read() -> None:
     read = [msgspec.convert(example, RecordQuery) for example in examples("request")]
     assert all(query.purpose and query.categories for query in read)
     assert read
+
+
+def test_the_override_can_be_read() -> None:
+    assert all(OverrideAsked.model_validate(example).categories for example in examples("override"))
 
 
 @pytest.mark.parametrize(("kind", "type_"), [("answer", Answer), ("preview", Preview)])

@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from connectors.base import Envelope, Outcome
+from consent.model import Standing
 from gateway import evidence
 from gateway.audit import leaf
 from gateway.audit.events import Entry
 from gateway.completeness import Part, table
-from gateway.evidence import Asked
+from gateway.evidence import Asked, Ruling
+from gateway.identity.circumstances import NOTHING, Found
 from gateway.model import (
     Caller,
     CategoryAsked,
+    Circumstances,
     Decision,
     Disclosure,
     Identifier,
@@ -84,19 +87,23 @@ FACTS = Facts(
 )
 
 
+def ruling(given: Decision) -> Ruling:
+    return Ruling(Standing(3, {}), Found(NOTHING, Circumstances()), FACTS, given)
+
+
 def sealed(given: Decision, *, anew: bool, released: bool = True) -> Entry:
     made = parts(given, released=released)
     return evidence.seal(
-        asked(), "s-7", given, 3, made, table(made, frozenset(), {}), 200, "sha-256:ab", FACTS if anew else None
+        asked(), "s-7", ruling(given), made, table(made, frozenset(), {}), 200, "sha-256:ab", anew=anew
     )
 
 
 def entries() -> dict[str, Entry]:
     return {
-        "witness": evidence.witness(asked(), FACTS, decision(), 3),
-        "refusal at once": evidence.witness(asked(), FACTS, decision(allow=False), 3),
-        "dry run": evidence.witness(asked(preview=True), FACTS, decision(), 3),
-        "refusal at the seal": evidence.refusal(asked(), "x-7", FACTS, decision(allow=False), 4),
+        "witness": evidence.witness(asked(), ruling(decision())),
+        "refusal at once": evidence.witness(asked(), ruling(decision(allow=False))),
+        "dry run": evidence.witness(asked(preview=True), ruling(decision())),
+        "refusal at the seal": evidence.refusal(asked(), "x-7", ruling(decision(allow=False))),
         "seal": sealed(decision(), anew=False),
         "seal of what was decided anew": sealed(decision(), anew=True),
         "alarm": evidence.alarm(asked(), "a-7", decision(), CHARITY, "identity-mismatch"),
@@ -140,7 +147,7 @@ def test_each_kind_of_entry_has_its_type() -> None:
 
 
 def test_a_witness_tells_who_asked_what_why_and_how_it_was_judged() -> None:
-    groups = opened(evidence.witness(asked(), FACTS, decision(allow=False), 3))
+    groups = opened(evidence.witness(asked(), ruling(decision(allow=False))))
     assert groups["actor"] == {
         "system": "xzz01-discharge", "token": "token-7", "user": "u-17", "role": "discharge-coordinator",
     }  # fmt: skip
@@ -152,13 +159,13 @@ def test_a_witness_tells_who_asked_what_why_and_how_it_was_judged() -> None:
 
 
 def test_a_witness_holds_the_facts_as_the_judge_was_given_them() -> None:
-    groups = leaf.unpack(leaf.finish(leaf.build(evidence.witness(asked(), FACTS, decision(), 3)), 0, 0).subject)
+    groups = leaf.unpack(leaf.finish(leaf.build(evidence.witness(asked(), ruling(decision()))), 0, 0).subject)
     assert checked(groups["facts"].content) == FACTS
 
 
 def test_what_a_token_says_of_the_user_is_told_from_what_only_the_system_says() -> None:
-    said = evidence.witness(asked(user=User("u-17", "r")), FACTS, decision(), 3)
-    assured = evidence.witness(asked(user=User("u-17", "r", assured=True)), FACTS, decision(), 3)
+    said = evidence.witness(asked(user=User("u-17", "r")), ruling(decision()))
+    assured = evidence.witness(asked(user=User("u-17", "r", assured=True)), ruling(decision()))
     assert "assured" not in opened(said)["actor"]
     assert opened(assured)["actor"]["assured"] is True
 
@@ -185,6 +192,6 @@ def test_a_seal_of_what_was_decided_anew_holds_the_law_and_looks_like_any_other_
 
 def test_what_is_silent_and_withheld_is_explained_to_the_auditor_and_permits_in_the_clear() -> None:
     silent = decision(allow=False, disclosure="silent")
-    entry = evidence.witness(asked(), FACTS, silent, 3)
+    entry = evidence.witness(asked(), ruling(silent))
     assert (entry.type, entry.decision) == ("access.intended", "permit")
     assert opened(entry)["basis"]["verdicts"][0]["reason"] == "consent-withdrawn"

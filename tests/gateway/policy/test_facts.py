@@ -10,9 +10,20 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from consent.model import CategoryStanding, Scope, Standing, State
-from gateway.model import Caller, Identifier, Pair, Person, Query, User
-from gateway.policy.facts import DAY_S, ConsentFacts, Facts, PairFacts, checked, encode, facts, schema
+from consent.model import CategoryStanding, ObjectionStanding, ObjectionState, Scope, Standing, State
+from gateway.model import Binding, Caller, Circumstances, Identifier, Override, Pair, Person, Query, User
+from gateway.policy.facts import (
+    DAY_S,
+    ConsentFacts,
+    Facts,
+    OverrideFacts,
+    PairFacts,
+    PersonFacts,
+    checked,
+    encode,
+    facts,
+    schema,
+)
 
 NOW = 1_795_000_000
 MIDNIGHT = (NOW // DAY_S + 1) * DAY_S
@@ -46,8 +57,9 @@ PLAN = Pair(0, CRM, "support.plan", (), "required")
 
 def made(*statements: CategoryStanding, pair: Pair = PLAN, now: int = NOW, **change: Any) -> Facts:
     by_category = {statement.category: statements for statement in statements}
-    parts: dict[str, Any] = {"caller": CALLER, "person": PERSON, "query": QUERY, **change}
-    return facts(pairs=(pair,), standing=Standing(len(statements), by_category), now=now, **parts)
+    standing = Standing(len(statements), by_category)
+    parts: dict[str, Any] = {"caller": CALLER, "person": PERSON, "query": QUERY, "standing": standing, **change}
+    return facts(pairs=(pair,), now=now, **parts)
 
 
 def consent(*statements: CategoryStanding, now: int = NOW) -> ConsentFacts:
@@ -82,8 +94,8 @@ def test_somebody_who_never_decided_has_no_consent() -> None:
 
 
 def test_a_consent_counts_until_its_end_and_no_farther_than_midnight() -> None:
-    assert consent(given(NOW + 10)) == ConsentFacts("given", NOW + 10)
-    assert consent(given(MIDNIGHT + 1)) == ConsentFacts("given", MIDNIGHT)
+    assert consent(given(NOW + 10)) == ConsentFacts("given", NOW + 10, by="self")
+    assert consent(given(MIDNIGHT + 1)) == ConsentFacts("given", MIDNIGHT, by="self")
 
 
 def test_a_consent_at_its_end_has_expired() -> None:
@@ -201,3 +213,44 @@ def test_the_schema_gives_every_member_a_default() -> None:
         if member
         not in {"Facts.caller", "Facts.person", "Facts.request", "PairFacts.consent", "RequestFacts.override"}
     ]
+
+
+def test_circumstances_are_told_of_the_person_and_not_who_they_are() -> None:
+    found = Circumstances(deceased=True, age_band="13-15", relationships=("referral",))
+    judged = made(circumstances=found, standing=Standing(1, {}, opt_outs=("national-data-opt-out",)))
+    assert judged.person == PersonFacts(True, True, "13-15", ("referral",), ("national-data-opt-out",))
+
+
+@pytest.mark.parametrize(
+    ("categories", "binds"),
+    [((), True), (("support",), True), (("support.plan",), True), (("support.plans",), False), (("care",), False)],
+)
+def test_a_restriction_binds_its_category_and_all_below_it(categories: tuple[str, ...], binds: bool) -> None:
+    found = Circumstances(restrictions=(Binding("sealed-record", categories), Binding("court-order", categories)))
+    [pair] = made(circumstances=found).pairs
+    assert pair.restrictions == (("court-order", "sealed-record") if binds else ())
+
+
+def test_an_objection_that_stops_the_sharing_speaks_before_one_that_does_not() -> None:
+    overridden = ObjectionStanding(("support.plan",), ObjectionState.OVERRIDDEN)
+    for state, said in ((ObjectionState.PENDING, "pending"), (ObjectionState.UPHELD, "upheld")):
+        both = Standing(2, {}, objections=(overridden, ObjectionStanding((), state)))
+        assert [pair.objection for pair in made(standing=both).pairs] == [said]
+    one = Standing(1, {}, objections=(overridden,))
+    assert [pair.objection for pair in made(standing=one).pairs] == ["overridden"]
+    elsewhere = Standing(1, {}, objections=(ObjectionStanding(("health",), ObjectionState.UPHELD),))
+    assert [pair.objection for pair in made(standing=elsewhere).pairs] == ["none"]
+
+
+def test_break_glass_and_what_the_request_declares_stand_in_the_facts() -> None:
+    asking = structs.replace(QUERY, declared_reason="court", statute="https://www.legislation.gov.uk/ukpga/2014/23")
+    found = Circumstances(override=Override("o-1", "vital-interests", NOW + 60, ("support.plan",)))
+    judged = made(query=asking, circumstances=found)
+    assert judged.request.override == OverrideFacts("vital-interests", NOW + 60, ("support.plan",))
+    assert (judged.request.declared_reason, judged.request.statute) == (asking.declared_reason, asking.statute)
+    assert made().request.override == OverrideFacts()
+
+
+def test_training_counts_where_the_token_says_so() -> None:
+    trained = structs.replace(CALLER, user=User("user-id", "clinician", True, ("information-governance",)))
+    assert made(caller=trained).caller.training == ("information-governance",)
