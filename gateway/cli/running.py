@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from gateway import db, keyring, migrate
 from gateway.app import create_app
@@ -36,14 +38,21 @@ def serve(
     data: Data,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that answer; one of them writes the log.")] = 1,
 ) -> None:
-    """Run one worker of the gateway in the foreground."""
+    """Run the gateway in the foreground. A worker that dies is replaced; whoever is left takes over the log."""
     settings = load(data)
     _require_set_up(settings)
-    uvicorn.run(
-        create_app(settings), host=host, port=port, access_log=False, server_header=False, date_header=True,
-        loop="uvloop", http="httptools", ws="none", proxy_headers=False, log_level="warning",
-    )  # fmt: skip
+    options: dict[str, Any] = {
+        "host": host, "port": port, "access_log": False, "server_header": False, "date_header": True,
+        "loop": "uvloop", "http": "httptools", "ws": "none", "proxy_headers": False, "log_level": "warning",
+    }  # fmt: skip
+    if workers == 1:
+        uvicorn.run(create_app(settings), **options)
+        return
+    made = functools.partial(create_app, settings)  # in each worker: parts belong to one event loop
+    config = uvicorn.Config(made, factory=True, workers=workers, **options)
+    Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
 def migrate_(data: Data) -> None:

@@ -83,20 +83,38 @@ async def make_log(keys: Keyring) -> AsyncIterator[MakeLog]:
             keys: Keyring = keys,
             seen: Sequence[Checkpoint] = (),
             clock: Clock = lambda: IN_2026,
+            folder: Path | None = None,
         ) -> Log:
-            log = Log(engine, keys, name, deadline_ms=deadline_ms, seen=seen, clock=clock)
+            log = Log(engine, keys, name, deadline_ms=deadline_ms, folder=folder, seen=seen, clock=clock)
             stack.push_async_callback(log.close)
             return log
 
         yield make
 
 
-@pytest.fixture
-async def log(engine: Engine, make_log: MakeLog) -> Log:
-    """A started log, on each store."""
-    log = make_log(engine)
+@pytest.fixture(params=["leads", "follows"])
+async def log(request: pytest.FixtureRequest, engine: Engine, make_log: MakeLog, tmp_path: Path) -> Log:
+    """A started log, on each store: of the process that writes, and of one that sends to it."""
+    if request.param == "follows":
+        await make_log(engine, folder=tmp_path).start()
+    log = make_log(engine, folder=tmp_path)
     await log.start()
+    assert log.leads == (request.param == "leads")
     return log
+
+
+@pytest.fixture
+def engine_of() -> Iterator[Callable[[str], Engine]]:
+    """Makes engines, as every node has its own; disposes of them at the end."""
+    made: list[Engine] = []
+
+    def make(url: str) -> Engine:
+        made.append(db.connect(url))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.dispose()
 
 
 @pytest.fixture
