@@ -91,16 +91,16 @@ def split(note: str) -> tuple[str, list[str]]:
     return body + "\n", lines
 
 
-def read_vkey(vkey: str, kind: bytes = _ED25519) -> tuple[str, bytes]:
-    """Name and 32-byte public key of a verifier key whose signature type is `kind`. Raises NoteError."""
+def read_vkey(vkey: str) -> tuple[str, bytes]:
+    """Origin and 32-byte public key of a log's verifier key. Raises NoteError."""
     name, _, rest = vkey.strip().partition("+")
     id_, _, encoded = rest.partition("+")
     try:
         raw = base64.b64decode(encoded, validate=True)
     except ValueError:
         raw = b""
-    if len(raw) != 33 or raw[:1] != kind or not is_key_name(name):
-        raise NoteError("a verifier key is a name, a key id and the base64 of an Ed25519 key of the right type")
+    if len(raw) != 33 or raw[:1] != _ED25519 or not is_key_name(name):
+        raise NoteError("a verifier key is a name, a key id and the base64 of a log's Ed25519 key")
     if sha256(name.encode() + b"\n" + raw).digest()[:4].hex() != id_:
         raise NoteError("the id of the verifier key is not that of its key")
     return name, raw[1:]

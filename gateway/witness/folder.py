@@ -16,7 +16,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from gateway.audit.checkpoint import NoteError, is_key_name, read_vkey
-from gateway.audit.cosignature import WitnessKey
+from gateway.audit.cosignature import vkey as witness_vkey
 from gateway.witness import memory
 from gateway.witness.cosigning import Witness
 from gateway.witness.memory import Memory
@@ -38,7 +38,7 @@ def create(folder: Path, name: str) -> str:
     _write(folder / "name", f"{name}\n")
     _write(folder / "logs", "")
     memory.create(folder / "memory.db")
-    return WitnessKey(name, key.public_key()).vkey
+    return witness_vkey(name, key.public_key())
 
 
 def trust(folder: Path, vkey: str) -> str:
@@ -60,7 +60,7 @@ def trust(folder: Path, vkey: str) -> str:
 
 def vkey_of(folder: Path) -> str:
     """The verifier key of the witness in a folder. Raises WitnessFault."""
-    return WitnessKey(_read(folder / "name").strip(), _key(folder).public_key()).vkey
+    return witness_vkey(_read(folder / "name").strip(), _key(folder).public_key())
 
 
 def open_(folder: Path) -> Witness:

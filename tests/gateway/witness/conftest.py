@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.audit import checkpoint, merkle
 from gateway.audit.checkpoint import Signer
+from gateway.audit.verify import notes
+from gateway.audit.verify.notes import WITNESS, Key
 from gateway.witness import folder
 from tests.fixtures.commons import free_port
 
@@ -49,6 +51,12 @@ def body(old: int, size: int, word: str = "n") -> bytes:
     """A good request for add-checkpoint."""
     lines = [f"old {old}", *(b64encode(hash_).decode() for hash_ in path(old, size, word))]
     return ("\n".join(lines) + "\n\n" + note(size, word)).encode()
+
+
+def is_cosigned(vkey: str, note: str, line: str) -> bool:
+    """Whether the line of a witness verifies over a checkpoint."""
+    body, signatures = notes.split(note + line)
+    return Key(vkey, WITNESS).cosigned(body, signatures) is not None
 
 
 @pytest.fixture

@@ -13,10 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.audit import cosignature
 from gateway.witness import folder
 
-from .conftest import LOG_VKEY, NAME, ORIGIN, Running, body, note
+from .conftest import LOG_VKEY, NAME, ORIGIN, Running, body, is_cosigned, note
 
 Run = Callable[[Path], Running]
 
@@ -35,7 +34,7 @@ def test_a_witness_is_set_up_with_three_commands(tmp_path: Path, run_witness: Ru
     assert command("trust", "not-a-key", "--data", data).returncode == 1
     assert command("trust", LOG_VKEY, "--data", data).returncode == 0
     answer = run_witness(tmp_path / "w").post(body(0, 3))
-    assert cosignature.found_in(note(3) + answer.text, [cosignature.key(made.stdout)])[0] is not None
+    assert is_cosigned(made.stdout, note(3), answer.text)
 
 
 def test_statuses_and_media_types_go_over_http(witness_dir: Path, run_witness: Run) -> None:
@@ -64,7 +63,7 @@ def test_monitors_read_the_newest_cosigned_checkpoint(witness_dir: Path, run_wit
 def test_a_witness_killed_at_any_moment_never_signs_a_second_history(
     witness_dir: Path, run_witness: Run, soak: bool
 ) -> None:
-    key = cosignature.key(folder.vkey_of(witness_dir))
+    key = folder.vkey_of(witness_dir)
     address = f"{sha256(ORIGIN.encode()).hexdigest()}/checkpoint"
     histories: set[str] = set()
     for round_ in range(40 if soak else 2):
@@ -87,7 +86,7 @@ def test_a_witness_killed_at_any_moment_never_signs_a_second_history(
             won = [one for each in asked if (one := each.result()) is not None]
         assert len(won) <= 1
         for size, word, line in won:
-            assert cosignature.found_in(note(size, word) + line, [key])[0] is not None
+            assert is_cosigned(key, note(size, word), line)
             histories.add(word)
     assert len(histories) <= 1
     assert int(httpx.get(f"{run_witness(witness_dir).url}/{address}").text.split("\n")[1]) > 0
