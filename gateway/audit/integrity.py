@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """May this gateway continue the log it finds? Asked once, at the start.
 
-The whole log is checked by `verify.py`; here it is what can be known in some milliseconds: that the head is ours
+The whole log is checked by `verify`; here it is what can be known in some milliseconds: that the head is ours
 and signed, that it is the head of the leaves and tiles that stand in the database, and that nothing that was
 published or witnessed is missing: a database that was put back to an older state would fork the log.
 """

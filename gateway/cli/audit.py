@@ -31,12 +31,23 @@ def audit_vkey(
 
 @group.command("verify")
 def audit_verify(
-    vkey: Annotated[str, typer.Option(help="The log's verifier key.")],
-    url: Annotated[str, typer.Option(help="Address or folder of the log.")] = "",
-    proof: Annotated[Path | None, typer.Option(help="A .tlog-proof file.")] = None,
+    vkey: Annotated[str, typer.Option(help="The log's verifier key.")] = "",
+    policy: Annotated[Path | None, typer.Option(help="Policy file: logs, witnesses, quorum.")] = None,
+    url: Annotated[list[str] | None, typer.Option(help="Address or folder of the log; several: its years.")] = None,
+    proof: Annotated[list[Path] | None, typer.Option(help="A .tlog-proof file; several: without a gap.")] = None,
+    growth: Annotated[Path | None, typer.Option(help="A consistency proof from the checkpoint of --since.")] = None,
+    since: Annotated[list[Path] | None, typer.Option(help="A checkpoint kept from earlier.")] = None,
+    range_: Annotated[str, typer.Option("--range", help="Only these entries: START:END.")] = "",
     token_: Annotated[str, typer.Option("--token", help="Monitor's bearer token for entry bundles.")] = "",
 ) -> None:
-    """Check a whole log, or one proof, with the code an auditor can run alone (gateway/audit/verify.py)."""
-    args = ["--vkey", vkey]
-    args += ["--proof", str(proof)] if proof else ["--log", url]
-    sys.exit(verify.main(args + (["--token", token_] if token_ else [])))
+    """Check a log, some of its entries, two checkpoints or proofs, with the code an auditor can run alone
+    (gateway/audit/verify)."""
+    given: list[tuple[str, list[str]]] = [
+        ("--vkey", [vkey]), ("--policy", [str(policy or "")]), ("--log", url or []), ("--proof", _texts(proof)),
+        ("--growth", [str(growth or "")]), ("--since", _texts(since)), ("--range", [range_]), ("--token", [token_]),
+    ]  # fmt: skip
+    sys.exit(verify.main([word for name, values in given for value in values if value for word in (name, value)]))
+
+
+def _texts(paths: list[Path] | None) -> list[str]:
+    return [str(path) for path in paths or ()]
