@@ -103,13 +103,15 @@ class Judged(Struct, frozen=True, omit_defaults=True):
 
 
 class Basis(Struct, frozen=True, omit_defaults=True):
-    """The basis group: under what law the query was judged."""
+    """The basis group: under what law the query was judged. `anew`: again, at stage 8, so that a verdict that had
+    refused still does, whatever the newer facts would allow."""
 
     agreement: str
     consent_seq: int
     policy: str
     verdicts: tuple[Judged, ...]
     obligations: tuple[Obligation, ...] = ()
+    anew: bool = False
 
 
 class Released(Struct, frozen=True):
@@ -165,7 +167,7 @@ def witness(asked: Asked, ruling: Ruling) -> Entry:
 
 def refusal(asked: Asked, id: str, ruling: Ruling) -> Entry:
     """A query that was permitted at stage 5 and refused at stage 8, because the citizen said stop between."""
-    return _entry(asked, "access.refused", id, ruling.decision, _law(asked, ruling))
+    return _entry(asked, "access.refused", id, ruling.decision, _law(asked, ruling, anew=True))
 
 
 def seal(
@@ -196,7 +198,7 @@ def seal(
     )
     states = tuple([f"{row.category} {row.source} {row.state}" for row in completeness.summary])
     if anew:
-        basis = _basis(asked, ruling)
+        basis = _basis(asked, ruling, anew=True)
         result: Result = ResultAnew(asked.id, status, digest, released, states, basis, ruling.given)
     else:
         result = Result(asked.id, status, digest, released, states)
@@ -250,11 +252,11 @@ def _entry(
     )
 
 
-def _law(asked: Asked, ruling: Ruling) -> dict[str, Struct]:
-    return {"basis": _basis(asked, ruling), "facts": ruling.given}
+def _law(asked: Asked, ruling: Ruling, *, anew: bool = False) -> dict[str, Struct]:
+    return {"basis": _basis(asked, ruling, anew=anew), "facts": ruling.given}
 
 
-def _basis(asked: Asked, ruling: Ruling) -> Basis:
+def _basis(asked: Asked, ruling: Ruling, *, anew: bool = False) -> Basis:
     decision = ruling.decision
     return Basis(
         agreement=asked.query.agreement,
@@ -262,6 +264,7 @@ def _basis(asked: Asked, ruling: Ruling) -> Basis:
         policy=decision.revision,
         verdicts=tuple([judged(p, v) for p, v in zip(asked.pairs, decision.verdicts, strict=True)]),
         obligations=decision.obligations,
+        anew=anew,
     )
 
 

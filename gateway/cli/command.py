@@ -23,6 +23,7 @@ from gateway.cli import (  # a line each, so that groups can be added side by si
     policy,
     receipt,
     registering,
+    rehearsing,
     running,
     sandbox,
     witnessing,
@@ -61,6 +62,9 @@ for name, group in {
     "witness": witnessing.group,
 }.items():
     app.add_typer(group, name=name)
+
+policy.group.command("replay")(rehearsing.replay_)
+policy.group.command("rehearse")(rehearsing.rehearse_)
 
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
