@@ -86,8 +86,8 @@ async def log_missing(engine: Engine, access_log: Log) -> int:
 class Watch:
     """Notices that another law was put in force, and has it adopted; belongs to the event loop of the server.
 
-    `adopt` is given a law that is signed, newer, and refuses every canary; while it raises, the law before stays
-    and it is asked again. What is refused is logged once.
+    `serving` is the law that is served already. `adopt` is given a law that is signed, newer, and refuses every
+    canary; while it raises, the law before stays and it is asked again. What is refused is logged once.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Watch:
         changes: Changes,
         settings: Settings,
         access_log: Log,
-        serving: Law,
+        serving: Law | None,
         adopt: Callable[[Law], Awaitable[None]],
     ) -> None:
         self._engine = engine
@@ -130,7 +130,7 @@ class Watch:
         if generation is not None and generation == self._seen:
             return
         newest = await asyncio.to_thread(self._newest)
-        if newest != self._serving.sequence:
+        if self._serving is None or newest != self._serving.sequence:
             await self._take(newest)
         self._seen = generation
 
@@ -142,9 +142,11 @@ class Watch:
         except PolicyFolderError as error:
             code = error.code if isinstance(error, BundleRefusedError) else "malformed"
             if self._refused != (sequence, code):
-                await self._log.append(_refusal(error, "", self._serving.revision, sequence))
+                await self._log.append(
+                    _refusal(error, "", self._serving.revision if self._serving else "", sequence)
+                )
                 self._refused = (sequence, code)
-                log.error("law %d is refused (%s); law %d stays", sequence, code, self._serving.sequence)
+                log.error("law %d is refused (%s); the one before stays", sequence, code)
             return
         self._serving = found
 

@@ -12,18 +12,20 @@ import contextlib
 import functools
 import importlib.metadata
 import importlib.resources
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from sqlalchemy import Engine
+from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
 from connectors import registry as connected
 from connectors.registry import Registry
-from consent.live import live_ledger
+from consent.live import LiveLedger, live_ledger
 from gateway import activation, db, keyring, migrate
 from gateway.attempts import Attempts
 from gateway.audit.log import Log
@@ -54,6 +56,7 @@ from gateway.notices.endpoints import secret_keys
 from gateway.notices.post import Post
 from gateway.overrides import Overrides
 from gateway.pipeline import Commons
+from gateway.policy.agreements import Agreement
 from gateway.policy.archive import Archive
 from gateway.policy.judges import EmbeddedJudges, Judges
 from gateway.policy.law import InForce, Law, to_serve
@@ -62,6 +65,7 @@ from gateway.policy.opa import Opa, OpaJudges
 from gateway.policy.vocabulary import Vocabulary
 from gateway.settings import Settings
 from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
+from gateway.web import law as published
 from gateway.web import overrides as overriding
 from gateway.web.consent import (
     assisted,
@@ -162,28 +166,20 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     app.include_router(overriding.router(overrides, people, known, in_force, settings))
     app.include_router(problems.router())
     app.include_router(log.router(access_log, settings.log_monitor_token))
-    _ready(app, engine, access_log, judges)
-    lasting = list(app.router.routes)
+    app.include_router(published.router(Archive(settings.policy_archive)))
     queries = _queries(app, settings, known, access_log, stack)
-
-    async def adopt(law: Law) -> None:
-        """Serve under `law` from now on: all that depends on it is made anew and put in place without a pause in
-        between. Queries that have begun end under the law they began with. Routes that read the vocabulary belong
-        here, those that do not above."""
-        judge, vocabulary = Memo(await judges.of(law)), law.vocabulary
-        itemiser = Itemiser(keys.pairwise, vocabulary)
-        surroundings = Surroundings(register, overrides, vocabulary.agreements)
-        commons = Commons(people, surroundings, ledger, judge, vocabulary, registry, access_log, itemiser)
-        in_force.law = law
-        app.router.routes[:] = lasting
-        app.include_router(agencies.router(access_log, known, vocabulary))
-        app.include_router(catalogue.router(known, vocabulary, registry))
-        app.openapi_schema = None
-        queries.serve_under(commons, _limits(settings, vocabulary, registry))
-
-    await adopt(law)
+    _ready(app, engine, access_log, judges, queries)
+    surroundings = functools.partial(Surroundings, register, overrides)
+    lasting = list(app.router.routes)
+    bound = _Bound(
+        app, settings, keys, people, surroundings, ledger, judges, registry, access_log, known, in_force, queries,
+        lasting,
+    )  # fmt: skip
     app.queries = queries
-    watch = activation.Watch(engine, changes, settings, access_log, law, adopt)
+    serving = None  # OPA takes the law from this very server, so that one first has to answer
+    if settings.judge == "embedded":
+        await bound.adopt(serving := law)
+    watch = activation.Watch(engine, changes, settings, access_log, serving, bound.adopt)
     stack.push_async_callback(watch.close)
 
 
@@ -206,6 +202,42 @@ def _people(
     register = Register(engine, person_keys(keys), changes)
     stack.callback(register.close)
     return people, register
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What is bound to one law and made anew for the next, and the parts it is made of. `lasting`: the routes that
+    do not depend on a law, or ask `in_force` at every request."""
+
+    app: Gateway
+    settings: Settings
+    keys: Keyring
+    people: People
+    surroundings: Callable[[Mapping[str, Agreement]], Surroundings]
+    ledger: LiveLedger
+    judges: Judges
+    registry: Registry
+    access_log: Log
+    known: Agencies
+    in_force: InForce
+    queries: RecordQueries
+    lasting: list[BaseRoute]
+
+    async def adopt(self, law: Law) -> None:
+        """Serve under `law` from now on. All that depends on it is put in place without a pause in between; queries
+        that have begun end under the law they began with."""
+        judge, vocabulary = Memo(await self.judges.of(law)), law.vocabulary
+        itemiser = Itemiser(self.keys.pairwise, vocabulary)
+        commons = Commons(
+            self.people, self.surroundings(vocabulary.agreements), self.ledger, judge, vocabulary, self.registry,
+            self.access_log, itemiser,
+        )  # fmt: skip
+        self.in_force.law = law
+        self.app.router.routes[:] = self.lasting
+        self.app.include_router(agencies.router(self.access_log, self.known, vocabulary))
+        self.app.include_router(catalogue.router(self.known, vocabulary, self.registry))
+        self.app.openapi_schema = None
+        self.queries.serve_under(commons, _limits(self.settings, vocabulary, self.registry))
 
 
 def _sources(settings: Settings, vocabulary: Vocabulary) -> Registry:
@@ -233,7 +265,7 @@ async def _law(settings: Settings, engine: Engine, stack: contextlib.AsyncExitSt
     if settings.judge == "embedded":
         return law, EmbeddedJudges()
     opa = await stack.enter_async_context(Opa(settings.opa_url, timeout_ms=settings.opa_timeout_ms))
-    return law, OpaJudges(opa, archive)
+    return law, OpaJudges(opa)
 
 
 def _queries(
@@ -323,7 +355,7 @@ async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExit
         app.include_router(noun.router(parts))
 
 
-def _ready(app: Gateway, engine: Engine, access_log: Log, judges: Judges) -> None:
+def _ready(app: Gateway, engine: Engine, access_log: Log, judges: Judges, queries: RecordQueries) -> None:
     def database() -> None:
         with db.read(engine) as connection:
             connection.exec_driver_sql("SELECT 1")
@@ -331,6 +363,6 @@ def _ready(app: Gateway, engine: Engine, access_log: Log, judges: Judges) -> Non
     @app.get("/health/ready", tags=["health"], summary="Database, log and judge answer; else 503")
     async def ready() -> JSONResponse:
         await asyncio.to_thread(database)
-        if not await judges.healthy():
+        if not queries.serves or not await judges.healthy():
             raise PolicyUnavailable
         return JSONResponse({"status": "ready", "log_size": access_log.size})

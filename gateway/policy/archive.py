@@ -19,7 +19,7 @@ from gateway.policy.packing import BundleRefusedError, Packed, unpack
 _REVISION = re.compile(r"^[0-9a-f]{64}$")
 
 IN_FORCE = "in-force.tar.gz"
-"""Name of the bundle in force, for an OPA server that reads it from the same folder."""
+"""Name of the bundle in force, for OPA servers."""
 
 
 class Archive:
@@ -49,8 +49,15 @@ class Archive:
             _write(path, raw)
         return path
 
+    def in_force(self) -> bytes | None:
+        """The bundle that OPA servers of this gateway are given."""
+        try:
+            return (self._folder / IN_FORCE).read_bytes()
+        except FileNotFoundError:
+            return None
+
     def put_in_force(self, raw: bytes) -> None:
-        """Give an OPA server that watches this folder the bundle to load."""
+        """Give the OPA servers of this gateway a bundle to load."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / IN_FORCE
         if not path.exists() or path.read_bytes() != raw:

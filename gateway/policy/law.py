@@ -105,6 +105,7 @@ def to_serve(engine: Engine, keys: Path, archive: Archive) -> Law:
     require_not_older(law, archive, signing.trusted(keys))
     prove(law)
     archive.keep(law.packed, law.raw)
+    archive.put_in_force(law.raw)
     return law
 
 

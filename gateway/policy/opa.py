@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import islice
 from types import TracebackType
 from typing import Any
@@ -27,7 +27,6 @@ from opa_client.opa_async import AsyncOpaClient
 from gateway.errors import PolicyUnavailable
 from gateway.model import Decision
 from gateway.policy import canaries
-from gateway.policy.archive import Archive
 from gateway.policy.facts import Facts, checked, encode
 from gateway.policy.judge import read
 from gateway.policy.law import Law
@@ -54,7 +53,16 @@ class _Client(AsyncOpaClient):  # type: ignore[misc]  # the package has no types
                 else aiohttp.TCPConnector(limit=CONNECTIONS)
             )
             timeout = aiohttp.ClientTimeout(total=self.timeout)
-            self._session = aiohttp.ClientSession(connector=self._connector, timeout=timeout)
+            plain = {"Accept-Encoding": "identity"}  # nothing is won by compressing for the same machine
+            self._session = aiohttp.ClientSession(connector=self._connector, timeout=timeout, headers=plain)
+
+    @contextlib.asynccontextmanager
+    async def _request(self, method: str, url: str, **given: Any) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Only 200 is an answer; the client takes whatever is below 400, and would follow OPA elsewhere."""
+        async with super()._request(method, url, allow_redirects=False, **given) as response:
+            if response.status != 200:
+                raise aiohttp.ClientResponseError(response.request_info, (), status=response.status)
+            yield response
 
 
 class Opa:
@@ -137,16 +145,14 @@ class OpaJudge:
 class OpaJudges:
     """The judges on one OPA server, each given when OPA has loaded its law (see Judges)."""
 
-    def __init__(self, opa: Opa, archive: Archive, *, wait_s: float = 10.0) -> None:
+    def __init__(self, opa: Opa, *, wait_s: float = 10.0) -> None:
         self._opa = opa
-        self._archive = archive
         self._wait_s = wait_s
         self._last: OpaJudge | None = None
 
     async def of(self, law: Law) -> OpaJudge:
         """The judge of `law`, after OPA refused every canary under it. Raises PolicyUnavailable when OPA has not
         loaded it in time, BundleRefusedError (`allows-canary`); then the judge before goes on."""
-        self._archive.put_in_force(law.raw)
         if self._last is not None:
             self._last.coming = law.revision
         await self._loaded(law.revision)

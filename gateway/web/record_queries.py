@@ -25,6 +25,7 @@ from gateway.errors import (
     Malformed,
     MethodNotAllowed,
     MissingRequestId,
+    PolicyUnavailable,
     TokenMissing,
     UnsupportedMediaType,
 )
@@ -44,8 +45,7 @@ _CORRELATION = re.compile(rb"^[\x21-\x7e]{1,120}$")
 class RecordQueries:
     """The query route of one worker; it answers once it was told what to serve under."""
 
-    _commons: Commons
-    _limits: Limits
+    _under: tuple[Commons, Limits] | None = None
 
     def __init__(
         self,
@@ -64,7 +64,12 @@ class RecordQueries:
 
     def serve_under(self, commons: Commons, limits: Limits) -> None:
         """Answer every query that begins from now on with these parts; what has begun ends with those before."""
-        self._commons, self._limits = commons, limits
+        self._under = commons, limits
+
+    @property
+    def serves(self) -> bool:
+        """Whether there is a law, and a judge, to answer under."""
+        return self._under is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Every error is a problem; an unforeseen one is a 500 that says nothing."""
@@ -103,12 +108,15 @@ class RecordQueries:
         caller = await self._agencies.identify_apart(token[7:].decode("latin-1"))
         watch.lap("identify")
         body = await self._body(receive, sent)
+        if self._under is None:
+            raise PolicyUnavailable
+        commons, limits = self._under
         preview = scope["path"] == PREVIEW
-        query = parse(body, id=str(uuid_utils.uuid7()), caller=caller, limits=self._limits, preview=preview)
+        query = parse(body, id=str(uuid_utils.uuid7()), caller=caller, limits=limits, preview=preview)
         key = sent.get(b"idempotency-key") or request_id.encode()
         claim_key = hashlib.sha256(key).digest()
         request = Request(request_id, claim_key, hashlib.sha256(body).digest())
-        return await answer(self._commons, caller, query, request, watch), watch
+        return await answer(commons, caller, query, request, watch), watch
 
     async def _body(self, receive: Receive, sent: dict[bytes, bytes]) -> bytes:
         if sent.get(b"content-type", b"").split(b";")[0].strip().lower() != b"application/json":

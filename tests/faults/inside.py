@@ -171,11 +171,12 @@ async def inside(
     async with app.router.lifespan_context(app):
         real = app.queries
         assert real is not None
-        joined = real._commons
+        assert real._under is not None
+        joined, limits = real._under
         watched = Watched(joined.registry)
         commons = replace(joined, registry=watched)
         commons = replace(commons, **parts(commons))
-        real.serve_under(commons, real._limits)
+        real.serve_under(commons, limits)
         yield Inside(world, app, commons, watched.read)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from collections.abc import Callable
@@ -205,6 +206,40 @@ def test_a_gateway_that_trusts_nobody_serves_nothing(
     (settings.policy_keys / steward.public.name).unlink()
     with pytest.raises(KeyringError, match="commons policy trust"):
         served(engine, settings)
+
+
+async def test_a_running_node_takes_up_what_another_activated_and_logs_what_it_refuses_once(
+    engine: Engine, node: Node, steward: Steward, law: Bundle
+) -> None:
+    one, other = node("one"), node("other")
+    await activation.activate(one, steward.pack(law, 1), "staff-1")
+    changes = db.watch(other.url)
+    log = Log(engine, keyring.load(other.keys), other.log_origin, deadline_ms=5000)
+    await log.start()
+    taken: asyncio.Queue[int] = asyncio.Queue()
+
+    async def adopt(found: laws.Law) -> None:
+        await taken.put(found.sequence)
+
+    watch = activation.Watch(engine, changes, other, log, served(engine, other), adopt)
+    await asyncio.to_thread(activation.put_in_force, engine, one, steward.pack(law, 2), "staff-1")
+    assert await asyncio.wait_for(taken.get(), 10) == 2
+    await asyncio.to_thread(_take_out, engine, 2)
+    for _ in range(100):
+        await asyncio.sleep(3 * activation.POLL_S)
+        if "policy.refused" in logged(engine):
+            break
+    await asyncio.sleep(3 * activation.POLL_S)  # time enough to log it again, if it did
+    await watch.close()
+    await log.close()
+    await changes.close()
+    assert logged(engine).count("policy.refused") == 1
+    assert taken.empty()
+
+
+def _take_out(engine: Engine, sequence: int) -> None:
+    with db.write(engine) as connection:
+        connection.execute(delete(policy_bundle).where(policy_bundle.c.sequence == sequence))
 
 
 def test_every_activation_is_announced_to_other_nodes(fresh_database: str) -> None:
