@@ -20,9 +20,7 @@ def carve(statement: CategoryStanding, scope: Scope) -> CategoryStanding | None:
         return statement
     holes = (*(hole for hole in statement.holes if not scope.covers(hole)), scope)
     carved = replace(statement, holes=holes)
-    if any(carved.says(field, source) for field, source in pieces(carved.scope, (carved,))):
-        return carved
-    return None
+    return carved if any(carved.says(*piece) for piece in pieces(carved.scope, (carved,))) else None
 
 
 def remains(denial: CategoryStanding, within: Scope) -> Scope | None:

@@ -211,8 +211,8 @@ class Held(Struct, frozen=True):
     """The answer to: how does this category stand, from this source, at this instant?
 
     `fields` () means all, `fields_except` are taken out of them; both empty unless `state` is `given`. `until` is
-    the first instant at which the answer could differ by the passing of time alone, 0 if it cannot. `by`: in which
-    right it was decided. `conditions`: what narrows it beside.
+    the first instant at which what is given could end by the passing of time alone, 0 if nothing is given.
+    `by`: in which right it was decided. `conditions`: what narrows it beside.
     """
 
     state: State

@@ -128,7 +128,7 @@ def _terms(
     if len(speaking) == 1:
         return speaking[0], speaking[0].conditions or ANY, given
     free = [statement for statement in speaking if statement.conditions is None]
-    ordered = [*free[::-1], *(statement for statement in reversed(speaking) if statement.conditions is not None)]
+    ordered = [*free[::-1], *speaking[::-1]]
     said: set[str] = set()
     conditions = ANY
     for statement in ordered:

@@ -16,7 +16,8 @@ How one category is read:
 7. Where several must give, nothing is permitted until all have, and then only what all of them named; any one of
    them can withdraw it alone.
 8. What others end (revoked, superseded) ends permits under that agreement only, and no later yes has to mind it.
-   What was invalidated counts as never given: all after it is folded as if it had not been.
+   What was invalidated counts as never given: all is folded as if it had not been, so that whatever it displaced
+   stands again, be it a no or an older yes.
 """
 
 from __future__ import annotations
@@ -47,11 +48,7 @@ _TELLING = (
 )  # fmt: skip
 """Which of several states an event that sweeps is judged by: the first found anywhere in what it names."""
 
-_ASKED_FIRST = (
-    State.REQUESTED,
-    State.DEFERRED,
-    *(one for one in _TELLING if one not in {State.REQUESTED, State.DEFERRED}),
-)
+_ASKED_FIRST = (State.REQUESTED, *_TELLING)
 
 _SWEEPING = {
     Kind.DEFERRED: _ASKED_FIRST,
@@ -101,7 +98,7 @@ def _admit_answer(before: Mapping[str, Statements], event: Event) -> None:
         for one in statements
         if one.event == event.request and one.state in _ASKS and event.at < one.until
     ]
-    if not asks or any(ask.agreement != event.agreement for ask in asks):
+    if not asks or asks[0].agreement != event.agreement:
         raise RequestNotOpen
     if event.kind is not Kind.GIVEN:
         return
@@ -147,10 +144,8 @@ def step(before: Mapping[str, Statements], event: Event) -> ByCategory:
     an invalidation undoes is undone by `fold`, which alone sees what came before."""
     after = dict(before)
     for category, scope in scopes(event).items():
-        folded = _fold_one(before.get(category, ()), category, scope, event)
-        if folded or category in before:
-            after[category] = folded
-    if event.request and event.kind in (Kind.GIVEN, Kind.REFUSED):
+        after[category] = _fold_one(before.get(category, ()), category, scope, event)
+    if event.kind in (Kind.GIVEN, Kind.REFUSED):
         _close(after, event)
     return {category: statements for category, statements in after.items() if statements}
 
@@ -175,10 +170,7 @@ def _ask(statements: Statements, category: str, scope: Scope, event: Event) -> S
     if event.kind is Kind.REQUESTED:
         asked = replace(_yes(category, scope, event), state=State.REQUESTED)
         return (*(one for one in statements if one.state not in _ASKS or event.at < one.until), asked)
-    return tuple(
-        replace(one, state=State.DEFERRED) if one.event == event.request and one.state in _ASKS else one
-        for one in statements
-    )
+    return tuple(replace(one, state=State.DEFERRED) if one.event == event.request else one for one in statements)
 
 
 def _close(after: ByCategory, event: Event) -> None:
@@ -186,7 +178,7 @@ def _close(after: ByCategory, event: Event) -> None:
     if any(one.event == event.id and one.state is State.AWAITING for some in after.values() for one in some):
         return
     for category, statements in after.items():
-        after[category] = tuple(one for one in statements if one.event != event.request or one.state not in _ASKS)
+        after[category] = tuple(one for one in statements if one.event != event.request)
 
 
 def fold(events: Iterable[Event]) -> dict[tuple[str, str], ByCategory]:
@@ -251,36 +243,34 @@ def _give(statements: Statements, category: str, scope: Scope, event: Event) -> 
 
 def _awaits(statement: CategoryStanding, event: Event) -> bool:
     """Whether a statement waits for the same people to agree under the same agreement."""
-    return (
-        statement.state is State.AWAITING
-        and statement.agreement == event.agreement
-        and set(statement.parties) == set(event.parties)
-    )
+    return statement.agreement == event.agreement and set(statement.parties) == set(event.parties)
 
 
 def _joint(statements: Statements, yes: CategoryStanding, event: Event) -> CategoryStanding | None:
     """What all who must give have given, now that this one did too; None while somebody has not."""
     waiting = {one.party: one for one in statements if _awaits(one, event) and event.at < one.until}
-    joint: CategoryStanding | None = yes
+    scope, until, conditions = yes.scope, yes.until, yes.conditions or ANY
+    holes: list[Scope] = []
     for party in event.parties:
         if party == event.party:
             continue
         other = waiting.get(party)
-        if joint is None or other is None or not other.scope.meets(joint.scope):
+        if other is None or not other.scope.meets(scope):
             return None
-        conditions = both(joint.conditions or ANY, other.conditions or ANY)
-        if conditions is None:
+        shared = both(conditions, other.conditions or ANY)
+        if shared is None:
             return None
-        shared = overlap(joint.scope, other.scope)
-        joint = replace(
-            joint,
-            fields=shared.fields,
-            sources=shared.sources,
-            until=min(joint.until, other.until),
-            conditions=None if conditions == ANY else conditions,
-        )
-        for hole in other.holes:
-            joint = None if joint is None else carve(joint, hole)
+        scope, until, conditions = overlap(scope, other.scope), min(until, other.until), shared
+        holes.extend(other.holes)
+    joint: CategoryStanding | None = replace(
+        yes,
+        fields=scope.fields,
+        sources=scope.sources,
+        until=until,
+        conditions=conditions if conditions != ANY else None,
+    )
+    for hole in holes:
+        joint = joint and carve(joint, hole)
     return joint
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from consent.errors import TargetUnknown
 from consent.model import Event, Kind, ObjectionStanding, ObjectionState
-from consent.transitions import OBJECTIONS, AlreadyOptedOut, AuthorityNotHeld, NotOptedOut, ObjectionRefused
+from consent.transitions import OBJECTIONS, AlreadyOptedOut, AuthorityNotHeld, NotOptedOut
 from consent.words import OBJECTION
 
 
@@ -66,9 +66,9 @@ def admit(before: Wide, event: Event) -> None:
 def _admit_objection(before: Wide, event: Event) -> None:
     found = _found(before, event)
     outcome = OBJECTIONS[found.state if found else None][event.kind]
-    if isinstance(outcome, type) and issubclass(outcome, ObjectionRefused):
+    if isinstance(outcome, type):
         raise outcome
-    if found and event.target and found.organisation != event.organisation:
+    if found and found.organisation != event.organisation:
         raise TargetUnknown
 
 
@@ -112,10 +112,9 @@ def _objections(before: Wide, event: Event) -> tuple[Objection, ...]:
 def _found(before: Wide, event: Event) -> Objection | None:
     """The objection that an event is about: the one it names, or for a new one the one to just the same."""
     same = (event.organisation, event.purpose, tuple(sorted(event.provision.categories)))
-    for one in before.objections:
-        if one.event == event.target if event.target else (one.organisation, one.purpose, one.categories) == same:
-            return one
-    return None
+    if event.target:
+        return next((one for one in before.objections if one.event == event.target), None)
+    return next((one for one in before.objections if (one.organisation, one.purpose, one.categories) == same), None)
 
 
 def _without(names: tuple[str, ...], name: str) -> tuple[str, ...]:

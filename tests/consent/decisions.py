@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import uuid_utils
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from consent import rules
 from consent.errors import TransitionRefused
@@ -150,16 +151,13 @@ def named(event: Event) -> set[tuple[str, str, str]]:
 
 def admitted(events: list[Event]) -> list[Event]:
     """Those of `events` that the ledger would have taken, one after the other."""
-    standings: dict[tuple[str, str], rules.ByCategory] = {}
-    taken = []
+    taken: list[Event] = []
     for event in events:
         key = (event.organisation, event.purpose)
-        before = standings.get(key, {})
         try:
-            rules.admit(before, event)
+            rules.admit(rules.fold(taken).get(key, {}), event, taken)
         except TransitionRefused:
             continue
-        standings[key] = rules.step(before, event)
         taken.append(event)
     return taken
 
@@ -174,12 +172,20 @@ def moments(events: list[Event]) -> Iterator[int]:
                 yield moment
 
 
+YES_AND_NO = (Kind.GIVEN, Kind.REFUSED, Kind.WITHDRAWN)
+
+
 @st.composite
-def decisions(draw: st.DrawFn, at: int, earlier: list[str]) -> Event:
+def decisions(draw: st.DrawFn, at: int, before: list[Event], kinds: Sequence[Kind] = YES_AND_NO) -> Event:
     """Any decision about the small world."""
+    kind = draw(st.sampled_from(kinds))
+    yeses = [event for event in before if event.kind in PERMITTING]
+    questions = ["", *(event.id for event in before if event.kind is Kind.REQUESTED)]
+    if kind is Kind.INVALIDATED and yeses:
+        aimed = draw(st.sampled_from(yeses))
+        return replace(decision(kind, at=at, target=aimed.id), provision=aimed.provision, agreement=aimed.agreement)
     categories = draw(st.lists(st.sampled_from(CATEGORIES), min_size=1, max_size=2, unique=True))
     possible = [f"{category}/{field}" for category in categories for field in FIELDS]
-    kind = draw(st.sampled_from((Kind.GIVEN, Kind.REFUSED, Kind.WITHDRAWN)))
     return decision(
         kind,
         *categories,
@@ -188,14 +194,21 @@ def decisions(draw: st.DrawFn, at: int, earlier: list[str]) -> Event:
         at=at,
         until=at + draw(st.integers(1, 6)),
         agreement=draw(st.sampled_from(("dsa-2026-014", "dsa-2026-021"))),
-        predecessor=draw(st.sampled_from(["", *earlier])) if kind is Kind.GIVEN else "",
+        predecessor=draw(st.sampled_from(["", *(event.id for event in before)])) if kind in PERMITTING else "",
+        request=draw(st.sampled_from(questions)) if kind in (Kind.GIVEN, Kind.REFUSED, Kind.DEFERRED) else "",
+        target=draw(st.sampled_from(["", *(event.id for event in yeses)])) if kind is Kind.REVOKED else "",
     )
 
 
 @st.composite
-def histories(draw: st.DrawFn, most: int = 7) -> list[Event]:
-    """Any sequence of decisions of one person, whether or not the ledger would take them."""
+def histories(
+    draw: st.DrawFn, most: int = 7, kinds: Sequence[Kind] = YES_AND_NO, last: Sequence[Kind] = ()
+) -> list[Event]:
+    """Any sequence of decisions of one person, whether or not the ledger would take them, the last of the kinds
+    `last` where they are named."""
     events: list[Event] = []
-    for number in range(draw(st.integers(1, most))):
-        events.append(draw(decisions(NOON + number, [event.id for event in events])))
+    count = draw(st.integers(1, most))
+    for number in range(count):
+        possible = last or kinds if number == count - 1 else kinds
+        events.append(draw(decisions(NOON + number, events, possible)))
     return events

@@ -114,6 +114,7 @@ def test_each_cell_of_the_table(state: State, kind: Kind) -> None:
             rules.admit(after(*before), event, before)
         assert caught.type is rules.TRANSITIONS[state][kind] is WRITTEN.get((state, kind), caught.type)
     else:
+        assert rules.TRANSITIONS[state][kind] is State(outcome)
         rules.admit(after(*before), event, before)
         assert said(after(*before, event)) == outcome
 
