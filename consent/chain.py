@@ -68,15 +68,21 @@ def event_of(content: bytes) -> Event:
 
 def verify(person: str, stored: Iterable[tuple[int, bytes, str]], head: Recorded) -> Verified | Broken:
     """Check the chain of `person`: `stored` rows (seq, link, hash) in order, and the `head` it must end at."""
-    end = START
+    opened = events(person, stored, head)
+    return opened if isinstance(opened, Broken) else Verified(head)
+
+
+def events(person: str, stored: Iterable[tuple[int, bytes, str]], head: Recorded) -> list[Event] | Broken:
+    """The events of `person`, oldest first, if their chain is whole; takes what `verify` takes."""
+    end, found = START, list[Event]()
     for seq, content, hash_ in stored:
-        for fault in _faults(person, seq, content, hash_, end):
+        for fault in _faults(person, seq, content, hash_, end, found):
             return Broken(end.seq + 1, fault)
         end = Recorded(seq, hash_)
-    return Verified(end) if end == head else Broken(end.seq, "the chain does not end where its head says")
+    return found if end == head else Broken(end.seq, "the chain does not end where its head says")
 
 
-def _faults(person: str, seq: int, content: bytes, hash_: str, end: Recorded) -> Iterator[str]:
+def _faults(person: str, seq: int, content: bytes, hash_: str, end: Recorded, found: list[Event]) -> Iterator[str]:
     if seq != end.seq + 1:
         yield "an event is missing"
     if digest(content) != hash_:
@@ -92,6 +98,7 @@ def _faults(person: str, seq: int, content: bytes, hash_: str, end: Recorded) ->
         yield "the event does not follow the one before"
     if parsed.event.person != person:
         yield "the event is another person's"
+    found.append(parsed.event)
 
 
 def _parse(content: bytes) -> Link:

@@ -116,8 +116,8 @@ class _Book:
             return
         content, recorded = chain.link(event, self._heads[event.person])
         if event.kind in CONSENT:
-            self._standings[_key(event)] = self._stepped(event)
-            self._moved[_key(event)] = recorded.seq
+            self._standings[key_of(event)] = self._stepped(event)
+            self._moved[key_of(event)] = recorded.seq
         else:
             before = self._wides.get(event.person, wide.NOTHING)
             wide.admit(before, event)
@@ -129,12 +129,12 @@ class _Book:
         self.results.append(recorded)
 
     def _stepped(self, event: Event) -> ByCategory:
-        before = self._standings.get(_key(event), {})
+        before = self._standings.get(key_of(event), {})
         if event.kind is not Kind.INVALIDATED:
             rules.admit(before, event)
             return rules.step(before, event)
-        earlier = [one for one in history(self._connection, event.person) if _key(one) == _key(event)]
-        earlier += [one for one, _, _ in self._added if _key(one) == _key(event)]
+        earlier = [one for one in history(self._connection, event.person) if key_of(one) == key_of(event)]
+        earlier += [one for one, _, _ in self._added if key_of(one) == key_of(event)]
         rules.admit(before, event, earlier)
         return rules.fold([*earlier, event])[event.organisation, event.purpose]
 
@@ -213,11 +213,27 @@ def rebuild(connection: Connection, person: str) -> bool:
         return False
     for table in (consent_standing, consent_wide):
         connection.execute(delete(table).where(table.c.person == person))
-    newest = {_key(event): seq for seq, event in enumerate(events, 1) if event.kind in CONSENT}
+    newest = {key_of(event): seq for seq, event in enumerate(events, 1) if event.kind in CONSENT}
     _project(connection, {key: (seq, folded[key[1:]]) for key, seq in newest.items()})
     if wide_folded != wide.NOTHING:
         _project_wide(connection, {person: (len(events), wide_folded)})
     return True
+
+
+def store(
+    connection: Connection, standings: Mapping[Key, tuple[int, ByCategory]], wides: Mapping[str, tuple[int, Wide]],
+    stale: Sequence[Key] = (),
+) -> None:  # fmt: skip
+    """Write records that were folded anew, each with the sequence number of its newest event, remove those that no
+    event speaks of, and tell the other processes. For `consent/rebuilding.py`, which holds the people's lock."""
+    for person, organisation, purpose in stale:
+        about = and_(consent_standing.c.organisation == organisation, consent_standing.c.purpose == purpose)
+        connection.execute(delete(consent_standing).where(consent_standing.c.person == person, about))
+    _project(connection, standings)
+    _project_wide(connection, wides)
+    people = sorted({key[0] for key in (*standings, *stale)} | set(wides))
+    if people and connection.dialect.name == "postgresql":
+        connection.execute(_notify, {"people": people})
 
 
 def read(organisation: str, purpose: str, row: Sequence[Any] | Row[Any] | None) -> Standing:
@@ -228,7 +244,7 @@ def read(organisation: str, purpose: str, row: Sequence[Any] | Row[Any] | None) 
     seq, statements, wide_ = row
     if wide_ is None:
         return Standing(int(seq), decode(statements))
-    found = _decode_wide(wide_)
+    found = decode_wide(wide_)
     return Standing(int(seq), decode(statements), found.about(organisation, purpose), found.opt_outs)
 
 
@@ -245,14 +261,16 @@ def decode(statements: bytes | None) -> ByCategory:
     return by_category
 
 
-def _decode_wide(stored: bytes) -> Wide:
+def decode_wide(stored: bytes) -> Wide:
+    """Objections, opt-outs and authorities as stored. Raises LedgerCorrupt."""
     try:
         return _wide_decoder.decode(stored)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LedgerCorrupt from error
 
 
-def _key(event: Event) -> Key:
+def key_of(event: Event) -> Key:
+    """What the event is about."""
     return event.person, event.organisation, event.purpose
 
 
@@ -284,7 +302,7 @@ def _projections(connection: Connection, people: list[str]) -> dict[Key, ByCateg
 
 
 def _read_wides(connection: Connection, people: list[str]) -> dict[str, Wide]:
-    return {row.person: _decode_wide(row.standing) for row in connection.execute(_wides, {"people": people})}
+    return {row.person: decode_wide(row.standing) for row in connection.execute(_wides, {"people": people})}
 
 
 def _row(event: Event, content: bytes, recorded: Recorded) -> dict[str, object]:

@@ -9,9 +9,12 @@ from typing import Annotated
 
 import typer
 
+from consent import rebuilding
 from consent.model import Channel, Kind
+from gateway import db
 from gateway.cli.shared import ASKED_FOR, Data, out
 from gateway.consents import recording
+from gateway.demo import progress
 from gateway.identity.identifiers import NHS_NUMBER, normalise
 from gateway.settings import load
 
@@ -58,3 +61,23 @@ def consent_history(
     """Print what a citizen decided, oldest first, and whether the chain of events holds."""
     for line in recording.told(load(data), normalise(identifier_system, identifier)):
         out.print(line, highlight=False, markup=False)
+
+
+@group.command("rebuild")
+def consent_rebuild(data: Data) -> None:
+    """Check everybody's chain of events and make their records again from it; says of how many they were wrong.
+    Gateways may go on running on PostgreSQL; on SQLite restart them if any were."""
+    engine = db.connect(load(data).url)
+    try:
+        with db.read(engine) as connection:
+            total = rebuilding.count(connection)
+        with progress(out) as bar:
+            task = bar.add_task("People", total=total)
+            found = rebuilding.rebuild_all(lambda: db.write(engine), lambda some: bar.advance(task, some))
+    finally:
+        engine.dispose()
+    out.print(f"{found.people} people, {found.events} events; the records of {found.changed} were put right.")
+    for person, broken in found.broken:
+        out.print(f"Broken: {person} at event {broken.seq}: {broken.reason}.", highlight=False, markup=False)
+    if found.broken:
+        raise typer.Exit(1)

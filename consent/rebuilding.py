@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every record made again from the events, whoever's: after a restore, a repair, or a change of the rules.
+
+People are taken in their order, some hundreds in a transaction that locks them, so that decisions go on being
+recorded meanwhile. A chain is checked before it is folded; the records of one that is broken are left as they are
+and named, since what was lost could be a withdrawal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeVar
+
+from msgspec import Struct
+from sqlalchemy import Connection, bindparam, func, select
+
+from consent import chain, ledger, rules, wide
+from consent.chain import Broken
+from consent.errors import LedgerCorrupt
+from consent.model import Event, Recorded
+from consent.rules import ByCategory
+from consent.tables import consent_event, consent_head, consent_standing, consent_wide
+from consent.wide import Wide
+from consent.words import CONSENT
+
+Stored = TypeVar("Stored")
+
+AT_ONCE = 500
+"""People in one transaction."""
+
+
+class Rebuilt(Struct, frozen=True):
+    """What a rebuild found: people and events read, people whose records were put right, people whose chain is
+    broken (opaque ids) with where and how."""
+
+    people: int
+    events: int
+    changed: int
+    broken: tuple[tuple[str, Broken], ...]
+
+
+_next = (
+    select(consent_head)
+    .where(consent_head.c.person > bindparam("after"))
+    .order_by(consent_head.c.person)
+    .limit(bindparam("count"))
+    .with_for_update()
+)
+_between = (
+    select(consent_event.c.person, consent_event.c.seq, consent_event.c.link, consent_event.c.hash)
+    .where(consent_event.c.person.between(bindparam("first"), bindparam("last")))
+    .order_by(consent_event.c.person, consent_event.c.seq)
+)
+_standings = select(consent_standing).where(
+    consent_standing.c.person.between(bindparam("first"), bindparam("last"))
+)
+_wides = select(consent_wide).where(consent_wide.c.person.between(bindparam("first"), bindparam("last")))
+
+
+def count(connection: Connection) -> int:
+    """How many people have decided something, for a progress bar."""
+    return int(connection.execute(select(func.count()).select_from(consent_head)).scalar_one())
+
+
+def rebuild_all(
+    write: Callable[[], AbstractContextManager[Connection]], told: Callable[[int], None] = lambda _: None
+) -> Rebuilt:
+    """Check and fold the events of everybody. `write` opens a transaction that writes; `told` hears how many people
+    were done in each."""
+    people = events = changed = 0
+    broken: list[tuple[str, Broken]] = []
+    after = ""
+    while True:
+        with write() as connection:
+            heads = {
+                row.person: Recorded(row.seq, row.hash.hex())
+                for row in connection.execute(_next, {"after": after, "count": AT_ONCE})
+            }
+            if not heads:
+                return Rebuilt(people, events, changed, tuple(broken))
+            changed += _rebuild(connection, heads, broken)
+        after = max(heads)
+        people += len(heads)
+        events += sum(head.seq for head in heads.values())
+        told(len(heads))
+
+
+def _rebuild(connection: Connection, heads: dict[str, Recorded], broken: list[tuple[str, Broken]]) -> int:
+    """Put the records of these people right; gives of how many they were wrong."""
+    span = {"first": min(heads), "last": max(heads)}
+    stored, stored_wide = _stored(connection, span)
+    folded: dict[ledger.Key, tuple[int, ByCategory]] = {}
+    folded_wide: dict[str, tuple[int, Wide]] = {}
+    left_alone: set[str] = set()
+    for person, events in _opened(connection, span, heads):
+        if isinstance(events, Broken):
+            broken.append((person, events))
+            left_alone.add(person)
+            continue
+        newest = {ledger.key_of(event): seq for seq, event in enumerate(events, 1) if event.kind in CONSENT}
+        for about, statements in rules.fold(events).items():
+            key = (person, *about)
+            if stored.pop(key, None) != statements:
+                folded[key] = (newest[key], statements)
+        everywhere = wide.fold(events)
+        if stored_wide.get(person, wide.NOTHING) != everywhere:
+            folded_wide[person] = (len(events), everywhere)
+    stale = [key for key in stored if key[0] not in left_alone]  # of no event that there is
+    ledger.store(connection, folded, folded_wide, stale)
+    return len({*(key[0] for key in (*folded, *stale)), *folded_wide})
+
+
+def _opened(
+    connection: Connection, span: dict[str, str], heads: dict[str, Recorded]
+) -> Iterator[tuple[str, list[Event] | Broken]]:
+    rows = connection.execute(_between, span)
+    seen = set[str]()
+    for person, some in groupby(rows, key=itemgetter(0)):
+        stored = [(row[1], row[2], row[3].hex()) for row in some]
+        seen.add(person)
+        yield person, chain.events(person, stored, heads.get(person, chain.START))
+    for person in heads.keys() - seen:
+        yield person, chain.events(person, [], heads[person])
+
+
+def _stored(
+    connection: Connection, span: dict[str, str]
+) -> tuple[dict[ledger.Key, ByCategory | None], dict[str, Wide | None]]:
+    """The records as they stand; None for what cannot be read, which is then written anew."""
+    standings = {
+        (row.person, row.organisation, row.purpose): _readable(ledger.decode, row.statements)
+        for row in connection.execute(_standings, span)
+    }
+    wides = {row.person: _readable(ledger.decode_wide, row.standing) for row in connection.execute(_wides, span)}
+    return standings, wides
+
+
+def _readable(decode: Callable[[bytes], Stored], stored: bytes) -> Stored | None:
+    try:
+        return decode(stored)
+    except LedgerCorrupt:
+        return None
