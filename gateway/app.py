@@ -169,7 +169,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     app.include_router(published.router(Archive(settings.policy_archive)))
     queries = _queries(app, settings, known, access_log, stack)
     _ready(app, engine, access_log, judges, queries)
-    surroundings = functools.partial(Surroundings, register, overrides)
+    surroundings = functools.partial(Surroundings, register, overrides, access_log)
     lasting = list(app.router.routes)
     bound = _Bound(
         app, settings, keys, people, surroundings, ledger, judges, registry, access_log, known, in_force, queries,

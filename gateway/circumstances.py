@@ -7,12 +7,15 @@ when the agreement has hours or a frequency. For all others this is one look int
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
+from consent.model import Standing
+from gateway.audit.log import Log
 from gateway.errors import OverrideNotInForce
 from gateway.evidence import Asked
 from gateway.identity.circumstances import Found, Register, at
@@ -20,6 +23,7 @@ from gateway.identity.relationships import SELF_CLAIMED
 from gateway.model import Override
 from gateway.overrides import Overrides
 from gateway.policy.agreements import Agreement
+from gateway.policy.conditions import DAY_S, NONE
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -27,12 +31,15 @@ LONDON = ZoneInfo("Europe/London")
 class Surroundings:
     """Finds circumstances; one for each worker."""
 
-    def __init__(self, register: Register, overrides: Overrides, agreements: Mapping[str, Agreement]) -> None:
+    def __init__(
+        self, register: Register, overrides: Overrides, log: Log, agreements: Mapping[str, Agreement]
+    ) -> None:
         self._register = register
         self._overrides = overrides
+        self._log = log
         self._agreements = agreements
 
-    async def of(self, asked: Asked, now: int) -> Found:
+    async def of(self, asked: Asked, standing: Standing, now: int) -> Found:
         """The circumstances at `now` (epoch seconds). Raises OverrideNotInForce for an override that is cited and
         is not there for this person, organisation and user; DatabaseUnavailable."""
         known = await self._register.of(asked.person.id)
@@ -42,15 +49,27 @@ class Surroundings:
         if asked.query.override:
             found = structs.replace(found, override=await self._override(asked, now))
         agreement = self._agreements.get(asked.query.agreement)
-        if agreement is not None and agreement.conditions.hours is not None:
+        conditions = NONE if agreement is None else agreement.conditions
+        if conditions.hours is not None:
             minute, weekday = local(now)
             found = structs.replace(found, local_minute=minute, local_weekday=weekday)
+        if conditions.frequency is not None:
+            recent = await self._count(asked, now - conditions.frequency.days * DAY_S)
+            found = structs.replace(found, recent=recent)
+        if windows := narrowed(asked, standing):
+            counted = {window: await self._count(asked, now - window) for window in windows}
+            found = structs.replace(found, counted=counted)
         return Found(known, found)
 
     async def stands(self, asked: Asked, found: Found) -> bool:
         """Whether what the register said of the person is what it says still. Costs a look into memory while
         nothing in the register moved. Raises DatabaseUnavailable."""
         return await self._register.of(asked.person.id) == found.known
+
+    async def _count(self, asked: Asked, since: int) -> int:
+        """Answers this organisation had about this person for this purpose since an instant (epoch seconds)."""
+        who = (asked.person.id, asked.caller.organisation, asked.query.purpose)
+        return await asyncio.to_thread(self._log.count, *who, since * 1000)
 
     async def _override(self, asked: Asked, now: int) -> Override:
         user = asked.caller.user
@@ -62,6 +81,15 @@ class Surroundings:
         if found is None:
             raise OverrideNotInForce
         return found
+
+
+def narrowed(asked: Asked, standing: Standing) -> frozenset[int]:
+    """The windows (seconds) of all consents to what is asked that let somebody look so often only."""
+    if not standing.by_category:
+        return frozenset()
+    statements = [one for pair in asked.pairs for one in standing.by_category.get(pair.category, ())]
+    every = [one.conditions.frequency for one in statements if one.conditions is not None]
+    return frozenset([one.window_s for one in every if one is not None])
 
 
 def local(now: int) -> tuple[int, int]:

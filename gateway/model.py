@@ -105,7 +105,8 @@ class Circumstances(Struct, frozen=True):
 
     `relationships`: kinds of legitimate relationship that hold now. `recent`: accesses within the window of the
     agreement's frequency. `local_minute` (of the day) and `local_weekday` (0 is Monday): Europe/London. The last
-    three are -1 where the agreement does not ask for them.
+    three are -1 where the agreement does not ask for them. `counted`: accesses by window (seconds), for the windows
+    of consents that let somebody look so often only.
     """
 
     deceased: bool = False
@@ -116,6 +117,7 @@ class Circumstances(Struct, frozen=True):
     recent: int = -1
     local_minute: int = -1
     local_weekday: int = -1
+    counted: dict[int, int] = {}
 
 
 # -- what is asked ----------------------------------------------------------------------------------------

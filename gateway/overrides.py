@@ -53,7 +53,7 @@ class Overrides:
             raise OverrideNotPermitted
         now = int(time.time())
         id_ = str(uuid_utils.uuid7())
-        await self._log.append(_opened(id_, caller, user, person, asking, now))
+        await self._log.append(_opened(id_, caller, user, person, asking, now), urgent=True)
         row = {
             "id": id_,
             "person": person.id,

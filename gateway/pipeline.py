@@ -149,7 +149,7 @@ async def decide(commons: Commons, asked: Asked, standing: Standing) -> Ruling:
     """Stage 4. One call for all pairs, from facts in which nothing names the person. Raises PolicyUnavailable;
     never guesses."""
     now = int(time.time())
-    found = await commons.surroundings.of(asked, now)
+    found = await commons.surroundings.of(asked, standing, now)
     given = facts(
         caller=asked.caller,
         person=asked.person,

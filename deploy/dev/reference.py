@@ -45,7 +45,8 @@ def settings() -> str:
 def errors() -> str:
     """The page of every problem that a reply can carry."""
     for module in pkgutil.walk_packages(gateway.__path__, "gateway."):
-        importlib.import_module(module.name)  # so that every class of the family is known
+        if not module.name.endswith(".__main__"):
+            importlib.import_module(module.name)  # so that every class of the family is known
     rows = [
         (
             f"`{error.code}`",

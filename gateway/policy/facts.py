@@ -8,7 +8,7 @@ judged by the rules. Two citizens who are in the same position have the same fac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -203,7 +203,9 @@ def facts(
                     pair.category,
                     pair.fields,
                     _consent(
-                        held(standing, pair.category, pair.source, now, query.agreement, role, caller.system), ahead
+                        held(standing, pair.category, pair.source, now, query.agreement, role, caller.system),
+                        ahead,
+                        circumstances.counted,
                     )
                     if pair.category in decided
                     else _UNDECIDED,
@@ -243,7 +245,7 @@ def _objection(objections: Sequence[ObjectionStanding], category: str) -> Object
     return next((said for state, said in _OBJECTIONS if state in found), "none")
 
 
-def _consent(found: Held, ahead: int) -> ConsentFacts:
+def _consent(found: Held, ahead: int, counted: Mapping[int, int]) -> ConsentFacts:
     if found.state is not State.GIVEN:
         return ConsentFacts(_STATES[found.state])
     narrowed = found.conditions
@@ -254,7 +256,7 @@ def _consent(found: Held, ahead: int) -> ConsentFacts:
         found.fields_except,
         found.by.value,
         narrowed.frequency.times if narrowed.frequency else 0,
-        -1,
+        counted.get(narrowed.frequency.window_s, -1) if narrowed.frequency else -1,
         narrowed.erase_by,
         tuple([mode.value for mode in narrowed.access_modes]),
     )
