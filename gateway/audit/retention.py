@@ -43,7 +43,7 @@ CLASSES: tuple[RetentionClass, ...] = (
     RetentionClass("control", 20, "How the gateway itself was run is kept as a corporate record."),
 )
 
-_CLASSES = dict.fromkeys(("access", "attempt", "connector", "override"), "access") | {"consent": "consent"}
+_CLASSES = dict.fromkeys(("access", "attempt", "audit", "connector", "override"), "access") | {"consent": "consent"}
 _DAY_MS = 86_400_000
 _LAST_DAY = 2_932_896  # 9999-12-31, where calendars of this kind end
 

@@ -144,6 +144,19 @@ claim = Table(
     comment="Which Idempotency-Key was used for which query; written with the witness entry.",
 )
 
+entry_index = Table(
+    "entry_index",
+    metadata,
+    Column("idx", _INDEX, primary_key=True, autoincrement=False, comment="Place of the entry."),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("type", String(40), nullable=False),
+    Column("organisation", String(128), nullable=False),
+    Column("service", String(200), nullable=False),
+    Column("purpose", String(128), nullable=False),
+    Column("decision", String(16), nullable=False),
+    comment="The clear members of each entry, for auditors to search; filled when they do, and from entries alone.",
+)
+
 legal_hold = Table(
     "legal_hold",
     metadata,
@@ -165,6 +178,8 @@ erasure = Table(
     comment="Erasures decided: written before the entry, so that a crash leaves none half done.",
 )
 
+Index("entry_index_organisation", entry_index.c.organisation, entry_index.c.at_ms)
+Index("entry_index_type", entry_index.c.type, entry_index.c.at_ms)
 Index("legal_hold_subject", legal_hold.c.subject)
 Index("data_key_subject", data_key.c.subject, data_key.c.organisation, data_key.c.retention, unique=True)
 

@@ -16,6 +16,7 @@ from consent.errors import ConsentError
 from gateway import demo, keyring, migrate
 from gateway import sandbox as town
 from gateway.audit.log import LogRefused
+from gateway.auditing import AuditFault
 from gateway.cli import (  # a line each, so that groups can be added side by side
     audit,
     consent,
@@ -68,7 +69,8 @@ policy.group.command("rehearse")(rehearsing.rehearse_)
 
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
-    LogRefused, ErasureFault, town.TownFault, demo.DemoFault, VisitRefused, LaunchError, WitnessFault, MemoryLost,
+    LogRefused, ErasureFault, AuditFault, town.TownFault, demo.DemoFault, VisitRefused, LaunchError, WitnessFault,
+    MemoryLost,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Retention periods, legal holds and erasures of the access log."""
+"""Retention periods, legal holds and erasures of the access log, and the index auditors search."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
+
+_INDEX = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -23,6 +25,21 @@ def upgrade() -> None:
                 comment="Moves when data keys were deleted or wrapped anew: what is held in memory is then read again.",
             )
         )
+    op.create_table(
+        "entry_index",
+        sa.Column("idx", _INDEX, autoincrement=False, nullable=False, comment="Place of the entry."),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("type", sa.String(length=40), nullable=False),
+        sa.Column("organisation", sa.String(length=128), nullable=False),
+        sa.Column("service", sa.String(length=200), nullable=False),
+        sa.Column("purpose", sa.String(length=128), nullable=False),
+        sa.Column("decision", sa.String(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("idx"),
+        schema="log",
+        comment="The clear members of each entry, for auditors to search; filled when they do, and from entries alone.",
+    )
+    op.create_index("entry_index_organisation", "entry_index", ["organisation", "at_ms"], schema="log")
+    op.create_index("entry_index_type", "entry_index", ["type", "at_ms"], schema="log")
     op.create_table(
         "legal_hold",
         sa.Column("id", sa.String(length=36), nullable=False, comment="UUIDv7 of the entry that set it."),
