@@ -119,23 +119,26 @@ def build(entry: Entry, salts: bytes = b"") -> Draft:
     group that has no canonical form; neither tells a value."""
     if entry.type not in NAMES:
         raise ValueError("the type of event is not in gateway/audit/events.py")
-    if not _NAME.keys() >= entry.groups.keys():
-        raise ValueError("a group is not in gateway/audit/events.py")
     salts = salts or os.urandom(SALT * len(entry.groups))
     commitments: dict[str, str] = {}
     actor = others = subject = subject_salt = b""
     at = 0
     for group, value in entry.groups.items():
+        if group not in _NAME:
+            raise ValueError("a group is not in gateway/audit/events.py")
         content, salt = canonical(value), salts[at : at + SALT]
         at += SALT
         if group == "subject":
             subject, subject_salt = content, salt
             continue
-        commitments[group] = _commit(group, salt, content)
+        salted = salt + content
+        digest = sha256(_PREFIX[group] + salted).digest()
+        commitments[group] = b2a_base64(digest, newline=False).decode()
+        packed = _NAME[group] + len(content).to_bytes(4, "big") + salted
         if group == "actor":
-            actor = _pack(group, salt, content)
+            actor = packed
         else:
-            others += _pack(group, salt, content)
+            others += packed
     written = _encoder.encode(
         _Members(
             1,
@@ -181,21 +184,13 @@ def finish(draft: Draft, number: int, count: int) -> Leaf:
         content = draft.subject
         if number:
             content = canonical(orjson.loads(content) | {NUMBER: number})
-        comma = "," if commitments[-1:] != b"{" else ""
-        committed = _commit("subject", draft.salt, content)
-        commitments += f'{comma}"subject":"{committed}"'.encode()  # the last of all groups by name, as sorted
-        subject += _pack("subject", draft.salt, content)
+        comma = b"," if commitments[-1:] != b"{" else b""
+        committed = b2a_base64(commitment("subject", draft.salt, content), newline=False)
+        commitments += comma + b'"subject":"' + committed + b'"'  # the last of all groups by name, as sorted
+        subject += _NAME["subject"] + len(content).to_bytes(4, "big") + draft.salt + content
     counted = b',"count":%d' % count if count else b""  # what follows `c` by name
     written = commitments + b"}" + counted + rest
     return Leaf(written, leaf_hash(written), draft.actor, subject)
-
-
-def _commit(group: str, salt: bytes, content: bytes) -> str:
-    return b2a_base64(commitment(group, salt, content), newline=False).decode()
-
-
-def _pack(group: str, salt: bytes, content: bytes) -> bytes:
-    return _NAME[group] + len(content).to_bytes(4, "big") + salt + content
 
 
 def unpack(part: bytes) -> dict[str, Opened]:
