@@ -98,8 +98,8 @@ class _Book:
     def __init__(self, connection: Connection, events: Sequence[Event]) -> None:
         self._connection = connection
         people = sorted({event.person for event in events})
-        self._heads = _lock(connection, people)
-        self._known = _known(connection, [event.id for event in events])
+        self._heads = lock(connection, people)
+        self._known = known(connection, [event.id for event in events])
         self._standings = _projections(connection, people)
         self._wides = _read_wides(connection, people)
         self._moved: dict[Key, int] = {}
@@ -154,13 +154,13 @@ class _Book:
 def hold(connection: Connection, person: str) -> None:
     """Lock the person's chain until the transaction ends, so that what is read of it now still holds when something
     is recorded."""
-    _lock(connection, [person])
+    lock(connection, [person])
 
 
 def find(connection: Connection, id: str) -> Event | None:
     """The event of an id, whoever it is about. Raises LedgerCorrupt."""
-    known = _known(connection, [id])
-    return known[id][0] if id in known else None
+    stored = known(connection, [id])
+    return stored[id][0] if id in stored else None
 
 
 def standing(connection: Connection, person: str, organisation: str, purpose: str) -> Standing:
@@ -206,7 +206,7 @@ def rebuild(connection: Connection, person: str) -> bool:
 
     Other processes keep what they have read until the person's next event; restart them after a repair.
     """
-    _lock(connection, [person])
+    lock(connection, [person])
     events = history(connection, person)
     folded, wide_folded = rules.fold(events), wide.fold(events)
     if (folded, wide_folded) == (projection(connection, person), person_wide(connection, person)):
@@ -274,8 +274,9 @@ def key_of(event: Event) -> Key:
     return event.person, event.organisation, event.purpose
 
 
-def _lock(connection: Connection, people: list[str]) -> dict[str, Recorded]:
-    """person → the end of their chain, held until the transaction ends; begun where there is none."""
+def lock(connection: Connection, people: list[str]) -> dict[str, Recorded]:
+    """person → the end of their chain, held until the transaction ends; begun where there is none. For whoever has
+    to look at what stands before they record; `record` does it by itself."""
     heads = _read_heads(connection, people)
     if missing := [person for person in people if person not in heads]:
         rows = [{"person": person, "seq": 0, "hash": b""} for person in missing]
@@ -289,8 +290,8 @@ def _read_heads(connection: Connection, people: list[str]) -> dict[str, Recorded
     return {row.person: Recorded(row.seq, row.hash.hex()) for row in rows}
 
 
-def _known(connection: Connection, ids: list[str]) -> dict[str, tuple[Event, Recorded]]:
-    """Those of `ids` that are recorded already: a retry finds itself here."""
+def known(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Event, Recorded]]:
+    """Those of `ids` that are recorded already, with where they stand: a retry finds itself here."""
     rows = connection.execute(_ids, {"ids": ids})
     events = [(chain.event_of(row.link), Recorded(row.seq, row.hash.hex())) for row in rows]
     return {event.id: (event, recorded) for event, recorded in events}

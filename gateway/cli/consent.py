@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from consent import rebuilding
 from consent.model import Channel, Kind
 from gateway import db
 from gateway.cli.shared import ASKED_FOR, Data, out
-from gateway.consents import recording
+from gateway.consents import recording, revisions
 from gateway.demo import progress
 from gateway.identity.identifiers import NHS_NUMBER, normalise
 from gateway.settings import load
@@ -81,3 +82,34 @@ def consent_rebuild(data: Data) -> None:
         out.print(f"Broken: {person} at event {broken.seq}: {broken.reason}.", highlight=False, markup=False)
     if found.broken:
         raise typer.Exit(1)
+
+
+@group.command("revise")
+def consent_revise(
+    agreement: Annotated[str, typer.Argument(help="Which agreement, e.g. dsa-2026-014.")],
+    data: Data,
+    officer: Annotated[str, typer.Option(help="Opaque id of whoever puts the revision in force.")],
+    policies: Annotated[Path | None, typer.Option(help="Policies folder that holds the revision.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would mean, and record nothing.")
+    ] = False,
+) -> None:
+    """Put the revision of an agreement into force for consent, before the law that holds it is activated: whoever
+    consented to something of which more would now flow is suspended there and asked again, everybody else's consent
+    is carried over. Done again, it goes on where it stopped."""
+    settings = load(data)
+    if dry_run:
+        change = revisions.foreseen(settings, agreement, policies)
+        out.print(f"{change.verdict.title()}.", highlight=False)
+        for sign, vectors in (("+", change.wider), ("-", change.narrower)):
+            for vector in vectors:
+                out.print(f"{sign} {' · '.join(vector)}", highlight=False, markup=False)
+        return
+    with progress(out) as bar:
+        task = bar.add_task("People", total=None)
+        done = asyncio.run(
+            revisions.put_in_force(settings, agreement, officer, lambda some: bar.advance(task, some), policies)
+        )
+    out.print(
+        f"{done.verdict.title()}: {done.asked} consents suspended and asked again, {done.carried} carried over."
+    )

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A revision of an agreement put into force for consent: compared with the one before by what flows, and applied to
+everybody who consented under it.
+
+The first revision that is seen is compared with the law in force. People are taken some hundreds at a time, each
+batch in one transaction that locks them, so that no withdrawal can fall between looking and recording. Ids of the
+events follow from person, revision and kind, so that a revision that was interrupted is applied again and does
+nothing twice.
+
+Do this before the law that holds the revision is activated: the wider agreement then finds nobody's old consent.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, Engine, Select, insert, select, tuple_
+
+from consent import ledger, revising, shown
+from consent.conditions import Conditions, Frequency
+from consent.model import Event, Kind, Recorded
+from consent.revising import Change, Flow, Terms, Verdict
+from consent.shown import Shown
+from consent.tables import consent_standing, consent_terms
+from consent.words import Unit
+from gateway import db, keyring
+from gateway.audit.log import Log
+from gateway.consents.recording import entry, notice
+from gateway.errors import NotFound
+from gateway.policy import vocabulary
+from gateway.policy.law import in_force
+from gateway.policy.vocabulary import Agreement, Term
+from gateway.settings import Settings
+
+AT_ONCE = 200
+"""Records looked at in one transaction."""
+
+_IDS = uuid.UUID("5f0c7a52-6d0e-4c53-9d5f-4c1b0a7d2e11")
+"""Namespace of the ids of events that follow from a revision."""
+
+
+class Done(Struct, frozen=True):
+    """What a revision came to: how many consents were suspended and asked again, and how many carried over."""
+
+    verdict: Verdict
+    asked: int = 0
+    carried: int = 0
+
+
+def terms_of(agreement: Agreement) -> Terms:
+    """An agreement as the consent library compares it: what rests on consent and what does not alike."""
+    return Terms(
+        agreement=agreement.id,
+        recipients=tuple(sorted(agreement.recipients)),
+        purposes=tuple(sorted(agreement.purposes)),
+        flows=tuple(flow for term in agreement.terms for flow in _flows(agreement, term)),
+        retention_days=agreement.retention_days,
+        onward=agreement.onward_sharing,
+        words=words(agreement),
+    )
+
+
+def words(agreement: Agreement) -> str:
+    """What a citizen reads of the whole agreement, in English."""
+    return notice(agreement, sorted({category for term in agreement.terms for category in term.categories}))
+
+
+def _flows(agreement: Agreement, term: Term) -> Iterator[Flow]:
+    frequency = agreement.conditions.frequency
+    conditions = Conditions(
+        roles=tuple(sorted(agreement.roles.any_of)),
+        frequency=Frequency(frequency.times, frequency.days, Unit.DAY) if frequency else None,
+    )
+    for category, fields in sorted(term.categories.items()):
+        yield Flow(
+            source=term.source,
+            category=category,
+            fields=tuple(sorted(fields)),
+            lawful_basis=f"{term.lawful_basis} {term.special_category_basis}".strip(),
+            confidentiality_basis=term.confidentiality_basis,
+            conditions=conditions,
+            demands=tuple(_demands(agreement)),
+        )
+
+
+def _demands(agreement: Agreement) -> Iterator[str]:
+    """What must be so beside role and frequency."""
+    asked = agreement.conditions
+    if agreement.roles.assured:
+        yield "assured role"
+    yield from (f"training {code}" for code in sorted(agreement.roles.training))
+    if asked.hours:
+        yield f"hours {asked.hours.since}-{asked.hours.until} {' '.join(asked.hours.weekdays)}"
+    if asked.relationships:
+        yield f"relationship {' or '.join(sorted(asked.relationships))}"
+    if asked.declared_reasons:
+        yield f"reason {' or '.join(sorted(asked.declared_reasons))}"
+    yield from (f"only {' '.join(labels)} for {role}" for role, labels in sorted(asked.sensitivity.items()))
+
+
+def before(connection: Connection, agreement: str, otherwise: Terms) -> Terms:
+    """The revision that is in force for consent; `otherwise` where none was put in force yet."""
+    row = connection.execute(_newest(agreement)).first()
+    return otherwise if row is None else msgspec.json.decode(row.terms, type=Terms)
+
+
+def foreseen(settings: Settings, agreement: str, folder: Path | None = None) -> Change:
+    """What putting an agreement in force would change: that of a policies folder, or of the law in force. Raises
+    NotFound."""
+    engine = db.connect(settings.url)
+    try:
+        law, revised = _agreements(engine, settings, agreement, folder)
+        with db.read(engine) as connection:
+            return revising.compare(before(connection, agreement, terms_of(law)), terms_of(revised))
+    finally:
+        engine.dispose()
+
+
+async def put_in_force(
+    settings: Settings, agreement: str, officer: str, told: Callable[[int], None] = lambda _: None,
+    folder: Path | None = None,
+) -> Done:  # fmt: skip
+    """Apply an agreement, that of a policies folder or of the law in force, from outside a running gateway. Raises
+    NotFound, and as `apply`."""
+    engine = db.connect(settings.url)
+    log = Log(engine, keyring.load(settings.keys), settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+    try:
+        law, revised = _agreements(engine, settings, agreement, folder)
+        await log.start()
+        return await apply(engine, log, law, revised, officer, told)
+    finally:
+        await log.close()
+        engine.dispose()
+
+
+async def apply(
+    engine: Engine, log: Log, law: Agreement, revised: Agreement, officer: str,
+    told: Callable[[int], None] = lambda _: None,
+) -> Done:  # fmt: skip
+    """Record for everybody what `revised` means for them, log it, and remember the revision last. `law`: the
+    agreement as it is in force. Raises DatabaseUnavailable and AuditUnavailable; then it may be done again."""
+    terms, now = terms_of(revised), int(time.time())
+    with db.write(engine) as connection:
+        earlier = before(connection, terms.agreement, terms_of(law))
+        found = revising.compare(earlier, terms)
+        shown.keep(connection, Shown(terms.agreement, terms.words, now, revision=revising.revision(terms)))
+    asked = carried = 0
+    if found.verdict is not Verdict.SAME:
+        after = ("", "", "")
+        while True:
+            with db.write(engine) as connection:
+                keys = _keys(connection, {*terms.recipients, *earlier.recipients}, after)
+                recorded = _record(connection, found, terms, keys, officer, now)
+            for event, where in recorded:
+                await log.append(entry(event, where.hash))
+            asked += sum(event.kind is Kind.SUPERSEDED for event, _ in recorded)
+            carried += sum(event.kind is Kind.CARRIED_OVER for event, _ in recorded)
+            told(len(keys))
+            if not keys:
+                break
+            after = keys[-1]
+    with db.write(engine) as connection:
+        _remember(connection, terms, now)
+    return Done(found.verdict, asked, carried)
+
+
+def _keys(connection: Connection, recipients: set[str], after: ledger.Key) -> list[ledger.Key]:
+    """The next records that could rest on the agreement: by person, recipient and purpose."""
+    columns = (consent_standing.c.person, consent_standing.c.organisation, consent_standing.c.purpose)
+    wanted = (
+        select(*columns)
+        .where(consent_standing.c.organisation.in_(recipients))
+        .where(tuple_(*columns) > after)
+        .order_by(*columns)
+        .limit(AT_ONCE)
+    )
+    return [(row.person, row.organisation, row.purpose) for row in connection.execute(wanted)]
+
+
+def _record(
+    connection: Connection, found: Change, terms: Terms, keys: Sequence[ledger.Key], officer: str, now: int
+) -> list[tuple[Event, Recorded]]:
+    ledger.lock(connection, sorted({person for person, _, _ in keys}))
+    revision = revising.revision(terms)
+    wanted: list[Event] = []
+    for person, organisation, purpose in keys:
+        standing = ledger.standing(connection, person, organisation, purpose)
+
+        def new_id(kind: str, about: str = f"{person} {organisation} {purpose}") -> str:
+            return str(uuid.uuid5(_IDS, f"{about} {revision} {kind}"))
+
+        wanted += revising.consequences(
+            found, person, (organisation, purpose), standing.by_category, revision=revision,
+            notice_hash=Shown(terms.agreement, terms.words, now).hash, now=now, actor=officer, new_id=new_id,
+        )  # fmt: skip
+    done = ledger.known(connection, [event.id for event in wanted])
+    events = [event for event in wanted if event.id not in done]
+    return list(zip(events, ledger.record_all(connection, events), strict=True))
+
+
+def _remember(connection: Connection, terms: Terms, now: int) -> None:
+    """Append the revision to those of its agreement, unless it is the newest already."""
+    newest = connection.execute(_newest(terms.agreement)).first()
+    revision = revising.revision(terms)
+    if newest is not None and newest.revision == revision:
+        return
+    row = {
+        "agreement": terms.agreement,
+        "number": newest.number + 1 if newest else 1,
+        "revision": revision,
+        "previous": newest.revision if newest else "",
+        "terms": msgspec.json.encode(terms, order="sorted"),
+        "at": now,
+    }
+    connection.execute(insert(consent_terms), row)
+
+
+def _newest(agreement: str) -> Select[Any]:
+    return (
+        select(consent_terms)
+        .where(consent_terms.c.agreement == agreement)
+        .order_by(consent_terms.c.number.desc())
+        .limit(1)
+    )
+
+
+def _agreements(engine: Engine, settings: Settings, id: str, folder: Path | None) -> tuple[Agreement, Agreement]:
+    """The agreement as it is in force, and as the folder revises it. One that is new is compared with itself."""
+    law = in_force(engine, settings.policy_keys).vocabulary.agreements.get(id)
+    revised = vocabulary.load(folder).agreements.get(id) if folder else law
+    if revised is None:
+        raise NotFound("There is no agreement of that id.")
+    return law or revised, revised
