@@ -78,10 +78,11 @@ def outline(reply: httpx.Response) -> tuple[object, ...]:
 
 
 def entry_outline(receipt: httpx.Response) -> tuple[object, ...]:
-    """What an entry says in the clear; of its commitments only which there are."""
+    """What an entry says in the clear, but for the running number of the organisation's entries; of its commitments
+    only which there are."""
     entry = json.loads(base64.b64decode(receipt.json()["entry"]))
     commitments = {group: len(value) for group, value in entry["c"].items()}
-    clear = {name: value for name, value in entry.items() if name not in ("id", "t", "c")}
+    clear = {name: value for name, value in entry.items() if name not in ("id", "t", "c", "count")}
     return list(receipt.headers), commitments, clear
 
 

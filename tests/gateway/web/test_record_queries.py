@@ -197,7 +197,7 @@ async def test_a_fault_in_the_route_itself_is_a_500_that_says_nothing(
     async with inside(world) as worker:
         queries = worker.app.queries
         assert queries is not None
-        queries._limits = None  # type: ignore[assignment]  # a fault of ours
+        queries._under = (worker.commons, None)  # type: ignore[assignment]  # a fault of ours
         with caplog.at_level(logging.DEBUG):
             got = await worker.ask(asked())
             assert (got.status, got.json["code"]) == (500, "internal-fault")
