@@ -78,6 +78,26 @@ def upgrade(url: str) -> str:
     return head()
 
 
+def grant(url: str, role: str) -> None:
+    """Give the gateway's own PostgreSQL role what it needs and no more: it appends to the log and can change or
+    delete nothing of it but what may be erased. `url` is the owner's, who is not used at run time. Raises
+    SchemaError."""
+    engine = db.connect(url)
+    try:
+        if engine.dialect.name != "postgresql":
+            raise SchemaError("Only PostgreSQL has roles: with SQLite, who owns the folder owns the data")
+        with db.write(engine) as connection:
+            name = engine.dialect.identifier_preparer.quote_identifier(role)
+            for statement in gateway.audit.tables.GRANTS:
+                connection.execute(text(statement.format(role=name)))
+    except (DBAPIError, DatabaseUnavailable) as error:
+        cause = error if isinstance(error, DBAPIError) else error.__cause__
+        words = str(cause.orig if isinstance(cause, DBAPIError) else cause).strip()
+        raise SchemaError(f"The role was not given its rights. The database said: {words}") from error
+    finally:
+        engine.dispose()
+
+
 def require_head(engine: Engine) -> None:
     """Refuse a database that is not at the head, or whose log is not there. Raises SchemaError."""
     with db.read(engine) as connection:

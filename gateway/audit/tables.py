@@ -244,6 +244,20 @@ FORWARD = (
 )
 """SQLite DDL that lets the head move forward only."""
 
+GRANTS = (
+    "REVOKE ALL ON ALL TABLES IN SCHEMA public, log FROM {role}",
+    "GRANT USAGE ON SCHEMA public, log TO {role}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, log TO {role}",
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public, log TO {role}",
+    "REVOKE UPDATE, DELETE ON log.entry, log.tile, log.shard FROM {role}",
+    "REVOKE UPDATE ON log.payload, log.subject_entry, log.claim FROM {role}",
+    "REVOKE INSERT, UPDATE, DELETE ON log.organisation_count, log.head FROM {role}",
+    "GRANT UPDATE (id, erasures) ON log.head TO {role}",  # to lock the row; `id` is 1 by a check
+    "REVOKE ALL ON FUNCTION log.advance FROM PUBLIC",
+    "GRANT EXECUTE ON FUNCTION log.advance TO {role}",
+)
+"""What the gateway's own role may do (PostgreSQL): append, and erase what may be erased."""
+
 
 def _after_create(statement: str, dialect: str) -> None:
     ddl = DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy

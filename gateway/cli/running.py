@@ -55,9 +55,21 @@ def serve(
     Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
-def migrate_(data: Data) -> None:
-    """Take the database to the schema this gateway needs."""
-    out.print(f"The schema is at {migrate.upgrade(load(data).url)}.")
+def migrate_(
+    data: Data,
+    role: Annotated[
+        str,
+        typer.Option(
+            "--grant", help="PostgreSQL role that the gateway runs as: it gets what it needs, and no more."
+        ),
+    ] = "",
+) -> None:
+    """Take the database to the schema this gateway needs. Run it as the database's owner."""
+    url = load(data).url
+    out.print(f"The schema is at {migrate.upgrade(url)}.")
+    if role:
+        migrate.grant(url, role)
+        out.print(f"{role} may append to the log, and change nothing of it.", highlight=False)
 
 
 @keys.command("init")
