@@ -69,6 +69,7 @@ from gateway.web import law as published
 from gateway.web import overrides as overriding
 from gateway.web.consent import (
     assisted,
+    authorities,
     decisions,
     deliveries,
     history,
@@ -323,10 +324,10 @@ def _consent(
     url, key, theirs = settings.public_url, keys.token[0], person_keys(keys)
     propagation = Propagation(engine, key, theirs, law_now, public_url=url)
     accepts = {id: frozenset(manifest.identifiers.accepts) for id, manifest in registry.sources().items()}
-    deciding = Deciding(engine, access_log, law_now, propagation, accepts)
     made = Receipts(engine, access_log, key, theirs, law_now, public_url=url)
     seen = Uses(access_log, law_now)
     desk = join(settings, engine, access_log, people, theirs, law_now, propagation.tell)
+    deciding = Deciding(engine, access_log, law_now, propagation, desk.authorities, accepts)
     providers = settings.citizen_providers
     return Parts(citizens, known, deciding, made, propagation, seen, desk, access_log, providers)
 
@@ -351,6 +352,7 @@ async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExit
         assisted,
         objections,
         deliveries,
+        authorities,
     ):
         app.include_router(noun.router(parts))
 

@@ -20,13 +20,18 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Engine, select
 
 from consent import ledger
+from consent.authority import Matter
+from consent.concealment import may_see
+from consent.deciding import NotAllowed
 from consent.errors import AlreadyWithdrawn
-from consent.model import Channel, Event, Kind, Provision, Standing, State
+from consent.model import Channel, Event, Kind, Provision, Recorded, Standing, State
 from consent.tables import consent_event
-from consent.words import PERMITTING
+from consent.words import PERMITTING, By
 from gateway import db
 from gateway.audit.log import Log
 from gateway.consents import recording
+from gateway.consents.authority import Authorities
+from gateway.consents.errors import DecisionNotYours
 from gateway.consents.propagation import Propagation
 from gateway.consents.records import Part, Record, Sharing, known_sources, records, sharings
 from gateway.errors import FieldFault, Invalid, NotFound, NoticeChanged
@@ -105,6 +110,7 @@ class Deciding:
         log: Log,
         vocabulary: Callable[[], Vocabulary],
         propagation: Propagation,
+        authorities: Authorities,
         accepts: Mapping[str, frozenset[str]],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -112,18 +118,20 @@ class Deciding:
         self._log = log
         self._vocabulary = vocabulary
         self._propagation = propagation
+        self._authorities = authorities
         self._accepts = accepts
         self._clock = clock
 
-    def records(self, person: str) -> list[Record]:
-        """Everything that may be shared about a citizen."""
+    def records(self, person: str, viewer: str = "") -> list[Record]:
+        """Everything that may be shared about a citizen, as `viewer` (opaque id; empty for the citizen) may see it:
+        somebody who acts for them is not shown what is kept from such people."""
         with db.read(self._engine) as connection:
-            return self._records(connection, person)
+            return self._seen(connection, person, viewer, self._records(connection, person))
 
-    def record(self, person: str, id: str) -> tuple[Record, Words]:
+    def record(self, person: str, id: str, viewer: str = "") -> tuple[Record, Words]:
         """One sharing, and the words to read before deciding. Raises NotFound."""
         with db.read(self._engine) as connection:
-            found = self._records(connection, person, only=id)
+            found = self._seen(connection, person, viewer, self._records(connection, person, only=id))
         if not found:
             raise NotFound
         return found[0], self.words(id)
@@ -134,21 +142,29 @@ class Deciding:
         text = recording.notice(sharing.agreement, tuple(sharing.term.categories))
         return Words(text, "en", hashlib.sha256(text.encode()).hexdigest())
 
-    def history(self, person: str) -> tuple[list[Past], str]:
-        """What a citizen decided, oldest first, and whether their chain is `verified` or `broken`."""
+    def history(self, person: str, viewer: str = "") -> tuple[list[Past], str]:
+        """What was decided about a citizen, oldest first, and whether their chain is `verified` or `broken`.
+        Somebody else than the citizen sees no numbers and no verdict: those would tell of what is kept from
+        them."""
         with db.read(self._engine) as connection:
+            if viewer not in ("", person):
+                seen = self._authorities.seen_by(connection, person, viewer)
+                return [_past(event, 0, viewer) for event in seen], "not-shown"
             events = ledger.history(connection, person)
             chain = ledger.verify_chain(connection, person)
         told = [_past(event, seq, person) for seq, event in enumerate(events, 1)]
         return told, type(chain).__name__.lower()
 
-    async def decide(self, person: str, decision: Decision, *, channel: Channel = Channel.WEB) -> Decided:
-        """Record a decision. Raises NotFound, Invalid, NoticeChanged, consent.errors.EventRefused and as
-        `recording.record`."""
+    async def decide(
+        self, person: str, decision: Decision, *, actor: str = "", channel: Channel = Channel.WEB
+    ) -> Decided:
+        """Record a decision. `actor`: who decides, if not the person. Raises NotFound, Invalid, NoticeChanged,
+        DecisionNotYours, consent.errors.EventRefused and as `recording.record`."""
         sharing = self._sharing(decision.record)
+        await self._require_seen(person, actor, decision.record)
         _check(decision, sharing)
         if decision.verb == "narrow":
-            found, _ = await asyncio.to_thread(self.record, person, decision.record)
+            found, _ = await asyncio.to_thread(self.record, person, decision.record, actor)
             provision = taken_away(found, sharing, decision)
         else:
             named = decision.categories or tuple(dict.fromkeys(one.partition("/")[0] for one in decision.fields))
@@ -161,17 +177,19 @@ class Deciding:
             notice = self.words(decision.record).hash
             if decision.notice_hash != notice:
                 raise NoticeChanged
-        return await self._record(self._event(person, sharing, kind, provision, channel, decision.days, notice))
+        event = self._event(person, sharing, kind, provision, channel, decision.days, notice)
+        return await self._record(event, actor or person)
 
-    async def withdraw(self, person: str, id: str, *, channel: Channel = Channel.WEB) -> Decided:
+    async def withdraw(self, person: str, id: str, *, actor: str = "", channel: Channel = Channel.WEB) -> Decided:
         """Take back all consent that a record rests on; one that is taken back already is told so, with the event
         that did it. Raises as `decide`."""
         sharing = self._sharing(id)
+        await self._require_seen(person, actor, id)
         event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), channel, 0, "")
         try:
-            return await self._record(event)
+            return await self._record(event, actor or person)
         except AlreadyWithdrawn:
-            found, _ = await asyncio.to_thread(self.record, person, id)
+            found, _ = await asyncio.to_thread(self.record, person, id, actor)
             events = [part.events for part in found.categories if part.state is State.WITHDRAWN and part.events]
             if not events:
                 raise
@@ -179,9 +197,57 @@ class Deciding:
             seq = await asyncio.to_thread(self._seq, person, before)
             return Decided(before, seq, Kind.WITHDRAWN, already=True)
 
-    async def _record(self, event: Event) -> Decided:
-        seq = await recording.record(self._engine, self._log, event, self._propagation.tell)
-        return Decided(event.id, seq, event.kind)
+    async def _require_seen(self, person: str, actor: str, id: str) -> None:
+        """What is kept from somebody who acts for another is not there for them to decide either."""
+        if actor not in ("", person):
+            await asyncio.to_thread(self.record, person, id, actor)
+
+    async def _record(self, event: Event, actor: str) -> Decided:
+        decided, recorded = await asyncio.to_thread(self._write, event, actor)
+        await self._log.append(recording.entry(decided, recorded.hash))
+        return Decided(decided.id, recorded.seq, decided.kind)
+
+    def _write(self, event: Event, actor: str) -> tuple[Event, Recorded]:
+        """Record an event in the right in which `actor` may decide it, found under the lock of the person's chain.
+        The person's own no needs no right, so nothing that could fail is asked for it."""
+        with db.write(self._engine) as connection:
+            ledger.hold(connection, event.person)
+            if actor != event.person or event.kind in PERMITTING:
+                event = self._in_right(connection, event, actor)
+            recorded = ledger.record(connection, event)
+            self._propagation.tell(connection, event, recorded)
+            return event, recorded
+
+    def _in_right(self, connection: Connection, event: Event, actor: str) -> Event:
+        matter = Matter(event.purpose, event.provision.categories)
+        kind, recipient = event.kind, event.organisation
+        may = self._authorities.may_decide(connection, event.person, actor, kind, recipient, matter)
+        if isinstance(may, NotAllowed):
+            raise DecisionNotYours(extensions={"reason": may.reason})
+        yes = kind in PERMITTING
+        return replace(
+            event,
+            actor=actor,
+            by=may.by,
+            authoriser="" if actor == event.person else actor,
+            authority=may.authority,
+            parties=may.parties if yes else (),
+            expires_at=min(event.expires_at, may.until or event.expires_at) if yes else 0,
+            predecessor=may.overrides[0] if yes and may.overrides else "",
+        )
+
+    def _seen(self, connection: Connection, person: str, viewer: str, found: list[Record]) -> list[Record]:
+        if viewer in ("", person):
+            return found
+        subject = self._authorities.subject(connection, person)
+        hidden = self._authorities.hidden(connection, person)
+        now = int(self._clock())
+
+        def seen(part: Part, purpose: str) -> bool:
+            own = part.state is not State.NONE and part.by is By.SELF
+            return may_see(subject, hidden, viewer, Matter(purpose, (part.category,)), now, own=own)
+
+        return [one for one in found if all(seen(part, one.purpose) for part in one.categories)]
 
     def _event(
         self,

@@ -16,7 +16,7 @@ from typing import Literal
 from msgspec import Struct
 
 from consent import rules
-from consent.model import Held, Provision, Standing, State
+from consent.model import By, Held, Provision, Standing, State
 from gateway.policy.vocabulary import Agreement, Term, Vocabulary
 
 Action = Literal["withdraw", "give", "object", "opt-out", "cannot-stop"]
@@ -47,7 +47,7 @@ class Button(Struct, frozen=True):
 
 class Part(Struct, frozen=True):
     """How one kind of information of a sharing stands. `until`: seconds since 1970, 0 for none; `events`: the
-    decisions that say so."""
+    decisions that say so; `by`: in which right."""
 
     category: str
     title: str
@@ -56,6 +56,7 @@ class Part(Struct, frozen=True):
     fields_except: tuple[str, ...]
     until: int
     events: tuple[str, ...]
+    by: By = By.SELF
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -192,6 +193,7 @@ def _part(vocabulary: Vocabulary, category: str, held: Held) -> Part:
         fields_except=held.fields_except,
         until=held.until,
         events=held.events,
+        by=held.by,
     )
 
 

@@ -11,11 +11,10 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.consents.deciding import LONGEST_DAYS, Decision
-from gateway.identity.citizens import Citizen
 from gateway.web.consent import examples
+from gateway.web.consent.acting import Acting, acting
 from gateway.web.consent.parts import Parts, private, shown
 from gateway.web.consent.records import acknowledged
-from gateway.web.session import session
 
 Code = Annotated[str, Field(max_length=130)]
 
@@ -38,7 +37,7 @@ class Wanted(BaseModel):
 def router(parts: Parts) -> APIRouter:
     """The routes, bound to their parts."""
     routes = APIRouter(prefix="/v1/consent", tags=["citizens: consent"])
-    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+    for_whom = Annotated[Acting, Depends(acting(parts))]
 
     @routes.post(
         "/decisions",
@@ -46,7 +45,7 @@ def router(parts: Parts) -> APIRouter:
         summary="Agree, refuse, keep less, or agree for longer",
         responses={201: shown("Recorded, logged, in force on every node.", examples.DECIDED)},
     )
-    async def decide(wanted: Wanted, who: signed_in) -> Response:
+    async def decide(wanted: Wanted, who: for_whom) -> Response:
         decision = Decision(
             record=wanted.record,
             verb=wanted.decision,
@@ -55,7 +54,7 @@ def router(parts: Parts) -> APIRouter:
             days=wanted.days,
             notice_hash=wanted.notice_hash,
         )
-        done = await parts.deciding.decide(who.person, decision)
+        done = await parts.deciding.decide(who[0], decision, actor=who[1])
         return private(acknowledged(done.event, done.seq), 201)
 
     return routes

@@ -32,6 +32,7 @@ RECORD: dict[str, Any] = {
             "fields_except": [],
             "until": 1795600000,
             "events": [_EVENT],
+            "by": "self",
         }
     ],
     "ground": {
@@ -160,6 +161,18 @@ STOP: dict[str, Any] = {
     "acknowledge": f"https://gateway.example/v1/consent-notices/{_NOTICE}/acknowledgement",
     "confirm_erasure": f"https://gateway.example/v1/consent-notices/{_NOTICE}/erasure",
     "jws": "eyJ0eXAiOiJjb25zZW50LW5vdGljZStqd3QiLCJhbGciOiJFUzI1NiJ9.…",
+}
+
+AUTHORITY: dict[str, Any] = {
+    "id": "019abcde-0000-7000-8000-000000000014",
+    "by": "consent",
+    "since": 1780000000,
+    "until": 1795600000,
+    "categories": ["support.plan"],
+    "purposes": [],
+    "jointly": False,
+    "in_force": True,
+    "why_not": "",
 }
 
 ANSWERED: dict[str, Any] = {"id": _NOTICE, "acknowledged_at": 1780003600, "erased_at": None}

@@ -9,24 +9,23 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
-from gateway.identity.citizens import Citizen
 from gateway.web.consent import examples
+from gateway.web.consent.acting import Acting, acting
 from gateway.web.consent.parts import Parts, private, shown
-from gateway.web.session import session
 
 
 def router(parts: Parts) -> APIRouter:
     """The routes, bound to their parts."""
     routes = APIRouter(prefix="/v1/consent", tags=["citizens: consent"])
-    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+    for_whom = Annotated[Acting, Depends(acting(parts))]
 
     @routes.get(
         "/history",
         summary="Everything you decided, and the check that nobody changed it",
         responses={200: shown("Oldest first.", {"decisions": [examples.EVENT], "chain": "verified"})},
     )
-    def history(who: signed_in) -> Response:
-        events, chain = parts.deciding.history(who.person)
+    def history(who: for_whom) -> Response:
+        events, chain = parts.deciding.history(*who)
         return private({"decisions": events, "chain": chain})
 
     return routes

@@ -7,7 +7,7 @@ No postponed annotations here: FastAPI reads them, and these name what is made i
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,12 +16,12 @@ from consent.receipts import instant
 from consent.requests import Request
 from gateway.consents.answering import Answering, Reply
 from gateway.errors import NotFound
-from gateway.identity.citizens import Citizen
 from gateway.web.consent import examples
+from gateway.web.consent.acting import Acting
+from gateway.web.consent.acting import acting as of_whom
 from gateway.web.consent.parts import Parts, private, shown
 from gateway.web.consent.records import acknowledged
 from gateway.web.consent.requests import Category, categories
-from gateway.web.session import session
 
 
 class Answer(BaseModel):
@@ -40,19 +40,8 @@ class Answer(BaseModel):
 def router(parts: Parts) -> APIRouter:
     """The routes, bound to their parts."""
     routes = APIRouter(prefix="/v1/consent/requests", tags=["citizens: requests"])
-    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
     answering = parts.desk.answering
-
-    def whom(
-        who: signed_in,
-        authority: Annotated[
-            str, Query(max_length=36, description="Id of your authority, where you act for somebody else.")
-        ] = "",
-    ) -> tuple[str, str]:
-        """For whom somebody acts, and who they are."""
-        return (answering.acts_for(who.person, authority) if authority else who.person), who.person
-
-    acting = Annotated[tuple[str, str], Depends(whom)]
+    acting = Annotated[Acting, Depends(of_whom(parts))]
 
     @routes.get(
         "",

@@ -10,24 +10,23 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
-from gateway.identity.citizens import Citizen
 from gateway.web.consent import examples
+from gateway.web.consent.acting import Acting, acting
 from gateway.web.consent.parts import Parts, private, shown
-from gateway.web.session import session
 
 
 def router(parts: Parts) -> APIRouter:
     """The routes, bound to their parts."""
     routes = APIRouter(prefix="/v1/consent/records", tags=["citizens: consent"])
-    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+    for_whom = Annotated[Acting, Depends(acting(parts))]
 
     @routes.get(
         "",
         summary="What may be shared about you, on which ground, and what you can do",
         responses={200: shown("One record for each sharing.", {"records": [examples.RECORD]})},
     )
-    def records(who: signed_in) -> Response:
-        return private({"records": parts.deciding.records(who.person)})
+    def records(who: for_whom) -> Response:
+        return private({"records": parts.deciding.records(*who)})
 
     @routes.get(
         "/{id}",
@@ -36,8 +35,8 @@ def router(parts: Parts) -> APIRouter:
             200: shown("The record and its notice.", {"record": examples.RECORD, "notice": examples.NOTICE})
         },
     )
-    def record(id: str, who: signed_in) -> Response:
-        found, words = parts.deciding.record(who.person, id)
+    def record(id: str, who: for_whom) -> Response:
+        found, words = parts.deciding.record(who[0], id, who[1])
         return private({"record": found, "notice": words})
 
     @routes.post(
@@ -45,8 +44,8 @@ def router(parts: Parts) -> APIRouter:
         summary="Take your consent back: one action, no reason, at once on every node",
         responses={200: shown("It is stopped; the stop receipt says who was told.", examples.WITHDRAWN)},
     )
-    async def withdraw(id: str, who: signed_in) -> Response:
-        done = await parts.deciding.withdraw(who.person, id)
+    async def withdraw(id: str, who: for_whom) -> Response:
+        done = await parts.deciding.withdraw(who[0], id, actor=who[1])
         told = await asyncio.to_thread(parts.propagation.told, done.event)
         return private(acknowledged(done.event, done.seq, already=done.already) | {"told": told})
 
