@@ -36,8 +36,10 @@ format: setup ## Put Python and Rego into the one form
 	@$(BIN)/ruff check --fix .
 	@if opa=$$(sh deploy/dev/find-opa.sh); then "$$opa" fmt --write policies; fi
 
-bench: setup ## Measure ours against an echo, Envoy and the naive version
-	@$(BIN)/python -m tests.bench $(ARGS)
+bench: setup ## Measure the gateway beside others, then judge, log, ledger and withdrawal; PART=log is one of them
+	@for part in $(or $(PART),gateway judge log ledger withdrawal); do echo "== $$part"; \
+		$(BIN)/python -m tests.bench$$(test $$part = gateway || echo .$$part) $(ARGS) || failed=1; done; \
+		exit $${failed:-0}
 
 docs: setup ## Generate the reference pages from the code
 	@$(BIN)/python deploy/dev/reference.py
