@@ -21,8 +21,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from consent.authority import NEVER_HELD, Assessment, Authority, Matter, chain_of, derived
-from consent.model import Event
-from consent.words import By, Kind
+from consent.model import Event, Provision
+from consent.words import By, Channel, Kind
 
 YES = frozenset({Kind.GIVEN, Kind.RENEWED})
 NO = frozenset({Kind.REFUSED, Kind.WITHDRAWN})
@@ -124,6 +124,30 @@ def dependants(history: Iterable[Event], held: Iterable[Authority], lost: str) -
     one that was handed on from it. A no stays a no: it harms nobody, and whoever may decide now can decide anew."""
     ids = derived(lost, held)
     return tuple(event for event in history if event.authority in ids and event.kind in YES)
+
+
+def fall(fallen: Event, reason: str, *, id: str, actor: str, now: int) -> Event:
+    """The event that ends a decision whose authority was lost for `reason`: from now on, or, if the authority was
+    never held (NEVER_HELD), as if it had not been."""
+    never = reason in NEVER_HELD
+    return Event(
+        id=id,
+        kind=Kind.INVALIDATED if never else Kind.REVOKED,
+        person=fallen.person,
+        organisation=fallen.organisation,
+        purpose=fallen.purpose,
+        agreement=fallen.agreement,
+        provision=Provision(
+            categories=fallen.provision.categories,
+            fields=fallen.provision.fields,
+            sources=fallen.provision.sources,
+        ),
+        at=now,
+        actor=actor,
+        channel=Channel.WEB,
+        target=fallen.id,
+        reason="no-authority" if never else "authority-ended",
+    )
 
 
 def _self(

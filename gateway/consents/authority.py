@@ -170,7 +170,10 @@ class Authorities:
             live = _live(connection, before.person)
             history = valid(ledger.history(connection, before.person))
             fallen = [one for one in deciding.dependants(history, held, id) if never or one.id in live]
-            events = [self._ending(one, never, actor) for one in fallen]
+            events = [
+                deciding.fall(one, reason, id=str(uuid_utils.uuid7()), actor=actor, now=self._now())
+                for one in fallen
+            ]
             if not before.ended:
                 events.append(replace(self._event(Kind.AUTHORITY_ENDED, ended, actor), reason=reason))
             recorded = list(zip(events, ledger.record_all(connection, events), strict=True))
@@ -198,26 +201,6 @@ class Authorities:
             target="" if granting else authority.id,
             by=authority.by if granting else By.SELF,
             authoriser=authority.holder if granting else "",
-        )
-
-    def _ending(self, fallen: Event, never: bool, actor: str) -> Event:
-        return Event(
-            id=str(uuid_utils.uuid7()),
-            kind=Kind.INVALIDATED if never else Kind.REVOKED,
-            person=fallen.person,
-            organisation=fallen.organisation,
-            purpose=fallen.purpose,
-            agreement=fallen.agreement,
-            provision=Provision(
-                categories=fallen.provision.categories,
-                fields=fallen.provision.fields,
-                sources=fallen.provision.sources,
-            ),
-            at=self._now(),
-            actor=actor,
-            channel=Channel.WEB,
-            target=fallen.id,
-            reason="no-authority" if never else "authority-ended",
         )
 
     def _review(self, id: str, goes_on: bool) -> Authority:
