@@ -19,6 +19,7 @@ from gateway.audit.log import LogRefused
 from gateway.auditing import AuditFault
 from gateway.cli import (  # a line each, so that groups can be added side by side
     audit,
+    authority,
     consent,
     erasing,
     officers,
@@ -28,12 +29,14 @@ from gateway.cli import (  # a line each, so that groups can be added side by si
     rehearsing,
     running,
     sandbox,
+    webhook,
     witnessing,
 )
 from gateway.cli.shared import err
 from gateway.erasing import ErasureFault
 from gateway.errors import CommonsError
 from gateway.identity import registry
+from gateway.identity.addresses import AddressRefused
 from gateway.identity.identifiers import IdentifierError
 from gateway.identity.keys import KeysRefused
 from gateway.policy.documents import PolicyFolderError
@@ -56,6 +59,8 @@ for name, group in {
     "organisation": registering.organisation,
     "system": registering.system,
     "consent": consent.group,
+    "authority": authority.group,
+    "webhook": webhook.group,
     "receipt": receipt.group,
     "person": officers.person,
     "override": officers.override,
@@ -71,9 +76,9 @@ policy.group.command("replay")(rehearsing.replay_)
 policy.group.command("rehearse")(rehearsing.rehearse_)
 
 SENTENCES = (
-    keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, KeysRefused, ConsentError, PolicyFolderError,
-    LogRefused, ErasureFault, AuditFault, town.TownFault, demo.DemoFault, VisitRefused, LaunchError, WitnessFault,
-    MemoryLost,
+    keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, AddressRefused, KeysRefused, ConsentError,
+    PolicyFolderError, LogRefused, ErasureFault, AuditFault, town.TownFault, demo.DemoFault, VisitRefused, LaunchError,
+    WitnessFault, MemoryLost,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 

@@ -12,14 +12,23 @@ import typer
 
 from consent import rebuilding
 from consent.model import Channel, Kind
+from consent.words import NATIONAL_DATA_OPT_OUT
 from gateway import db
 from gateway.cli.shared import ASKED_FOR, Data, out
 from gateway.consents import recording, revisions
+from gateway.consents.answering import Reply
+from gateway.consents.counter import Heard, counter
 from gateway.demo import progress
+from gateway.errors import NotFound
 from gateway.identity.identifiers import NHS_NUMBER, normalise
 from gateway.settings import load
 
 group = typer.Typer(no_args_is_help=True, help="Record what a citizen decided, for staff who assist.")
+
+Of = Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)]
+System = Annotated[str, typer.Option(help="URI of the identifier's system.")]
+Staff = Annotated[str, typer.Option(help="Opaque id of the member of staff who assists.")]
+How = Annotated[Channel, typer.Option(help="How the citizen said it.")]
 
 
 class Decided(StrEnum):
@@ -37,27 +46,132 @@ def consent_record(
     agreement: Annotated[str, typer.Argument(help="Under which agreement, e.g. dsa-2026-014.")],
     category: Annotated[list[str], typer.Argument(help="About which categories.")],
     data: Data,
-    identifier: Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)] = "",
-    identifier_system: Annotated[str, typer.Option(help="URI of the identifier's system.")] = NHS_NUMBER,
-    staff: Annotated[str, typer.Option(help="Opaque id of the member of staff who assists.")] = "staff",
-    channel: Annotated[Channel, typer.Option(help="How the citizen said it.")] = Channel.IN_PERSON,
+    identifier: Of = "",
+    identifier_system: System = NHS_NUMBER,
+    staff: Staff = "staff",
+    channel: How = Channel.IN_PERSON,
     days: Annotated[int, typer.Option(help="How long a consent holds.", min=1, max=3650)] = 180,
+    read_back: Annotated[bool, typer.Option("--read-back", help="You read it back and heard a yes.")] = False,
+    evidence: Annotated[str, typer.Option(help="SHA-256 of the paper or the recording.")] = "",
 ) -> None:
     """Record what a citizen decided. A withdrawal holds from the next release on every node."""
     citizen = normalise(identifier_system, identifier)
-    seq = asyncio.run(
-        recording.assist(
-            load(data), Kind(kind), citizen, agreement, category, actor=staff, channel=channel, days=days
-        )
-    )
-    out.print(f"Recorded as decision {seq} of this citizen, and logged.")
+    heard = Heard(staff=staff, channel=channel, read_back=read_back, evidence=evidence)
+
+    async def work() -> int:
+        async with counter(load(data)) as at:
+            return await at.record(Kind(kind), citizen, agreement, category, heard, days=days)
+
+    out.print(f"Recorded as decision {asyncio.run(work())} of this citizen, and logged.")
+
+
+@group.command("object")
+def consent_object(
+    agreement: Annotated[str, typer.Argument(help="Under which agreement.")],
+    organisation: Annotated[str, typer.Argument(help="To which recipient, e.g. uk/nhs/XZZ01.")],
+    data: Data,
+    category: Annotated[list[str] | None, typer.Argument(help="To which categories; none: to all.")] = None,
+    identifier: Of = "",
+    identifier_system: System = NHS_NUMBER,
+    channel: How = Channel.IN_PERSON,
+) -> None:
+    """Record an objection to what does not rest on consent (UK GDPR Article 21); prints its id."""
+
+    async def work() -> str:
+        async with counter(load(data)) as at:
+            person = at.person(normalise(identifier_system, identifier))
+            event, _ = await at.desk.objecting.object(
+                person, agreement, organisation, tuple(category or ()), channel=channel
+            )
+            return event.id
+
+    out.print(f"ob_{asyncio.run(work())}", highlight=False)
+
+
+@group.command("take-back")
+def consent_take_back(
+    objection: str,
+    data: Data,
+    identifier: Of = "",
+    identifier_system: System = NHS_NUMBER,
+    channel: How = Channel.IN_PERSON,
+) -> None:
+    """Record that a citizen takes an objection back."""
+
+    async def work() -> None:
+        async with counter(load(data)) as at:
+            person = at.person(normalise(identifier_system, identifier))
+            await at.desk.objecting.take_back(person, objection.removeprefix("ob_"), channel=channel)
+
+    asyncio.run(work())
+    out.print("Taken back, and logged.")
+
+
+@group.command("opt-out")
+def consent_opt_out(
+    data: Data,
+    code: Annotated[str, typer.Argument(help="Out of what.")] = NATIONAL_DATA_OPT_OUT,
+    back_in: Annotated[bool, typer.Option("--back-in", help="End the opt-out.")] = False,
+    identifier: Of = "",
+    identifier_system: System = NHS_NUMBER,
+    channel: How = Channel.IN_PERSON,
+) -> None:
+    """Record that a citizen opts out of something for all organisations, or back in."""
+
+    async def work() -> int:
+        async with counter(load(data)) as at:
+            person = at.person(normalise(identifier_system, identifier))
+            return (await at.desk.objecting.opt(person, code, out=not back_in, channel=channel))[1]
+
+    out.print(f"Recorded as decision {asyncio.run(work())} of this citizen, and logged.")
+
+
+@group.command("requests")
+def consent_requests(data: Data, identifier: Of = "", identifier_system: System = NHS_NUMBER) -> None:
+    """Print what a citizen is being asked, oldest first."""
+
+    async def work() -> list[str]:
+        async with counter(load(data)) as at:
+            found = at.desk.answering.inbox(at.person(normalise(identifier_system, identifier)))
+            return [
+                f"cr_{one.id}  {one.organisation}  {one.service}  {', '.join(one.asked.provision.categories)}"
+                for one in found
+            ]
+
+    for line in asyncio.run(work()):
+        out.print(line, highlight=False, markup=False)
+
+
+@group.command("answer")
+def consent_answer(
+    request: str,
+    data: Data,
+    yes: Annotated[bool, typer.Option("--yes/--no", help="What the citizen said.", prompt="Yes?")] = False,
+    identifier: Of = "",
+    identifier_system: System = NHS_NUMBER,
+    channel: How = Channel.IN_PERSON,
+) -> None:
+    """Record the answer to a request, to all that was asked. Read the words out first: they are printed."""
+
+    async def work() -> int:
+        async with counter(load(data)) as at:
+            person = at.person(normalise(identifier_system, identifier))
+            made = next((one for one in at.desk.answering.inbox(person) if f"cr_{one.id}" == request), None)
+            if made is None:
+                raise NotFound("The citizen is not being asked that.")
+            text, hash_ = at.desk.answering.words(made)
+            out.print(text, highlight=False, markup=False)
+            reply = Reply(yes, notice_hash=hash_, language="en")
+            return (await at.desk.answering.answer(person, made.id, reply, channel=channel))[1]
+
+    out.print(f"Recorded as decision {asyncio.run(work())} of this citizen, and logged.")
 
 
 @group.command("history")
 def consent_history(
     data: Data,
-    identifier: Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)] = "",
-    identifier_system: Annotated[str, typer.Option(help="URI of the identifier's system.")] = NHS_NUMBER,
+    identifier: Of = "",
+    identifier_system: System = NHS_NUMBER,
 ) -> None:
     """Print what a citizen decided, oldest first, and whether the chain of events holds."""
     for line in recording.told(load(data), normalise(identifier_system, identifier)):

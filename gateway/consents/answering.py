@@ -23,8 +23,8 @@ from consent.requests import Answer, Request
 from consent.words import Channel, Kind, State
 from gateway import db
 from gateway.audit.log import Log
-from gateway.consents.authority import Authorities
-from gateway.consents.errors import DecisionNotYours, RequestClosed
+from gateway.consents.authority import Authorities, not_yours
+from gateway.consents.errors import RequestClosed
 from gateway.consents.recording import DAY_S, Also, entry, notice
 from gateway.consents.requests import event as event_of
 from gateway.consents.requests import moved
@@ -131,7 +131,7 @@ class Answering:
             matter = Matter(made.asked.purpose, provision.categories)
             may = self._authorities.may_decide(connection, person, actor, kind, made.organisation, matter)
             if isinstance(may, NotAllowed):
-                raise DecisionNotYours(extensions={"reason": may.reason})
+                raise not_yours(may)
             until = now + min(reply.days or made.asked.days, made.asked.days) * DAY_S
             until = min(until, may.until or until) if reply.given else 0
             event = Event(
@@ -192,7 +192,7 @@ class Answering:
             matter = Matter(made.asked.purpose, made.asked.provision.categories)
             may = self._authorities.may_decide(connection, person, actor, Kind.DEFERRED, made.organisation, matter)
             if isinstance(may, NotAllowed):
-                raise DecisionNotYours(extensions={"reason": may.reason})
+                raise not_yours(may)
             event = event_of(made, Kind.DEFERRED, actor, now, channel=channel, request=made.id)
             recorded = ledger.record(connection, event)
             return moved(connection, made, "deferred", now), (event, recorded.hash)

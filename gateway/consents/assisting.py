@@ -26,8 +26,8 @@ from consent.model import Event, Provision, Recorded
 from consent.words import Channel, Kind
 from gateway import db
 from gateway.audit.log import Log
-from gateway.consents.authority import Authorities
-from gateway.consents.errors import AssistanceNotAllowed, DecisionNotYours
+from gateway.consents.authority import Authorities, not_yours
+from gateway.consents.errors import AssistanceNotAllowed
 from gateway.consents.objecting import Objecting
 from gateway.consents.recording import DAY_S, Also, entry, notice
 from gateway.consents.terms import in_force, purpose_of
@@ -175,7 +175,7 @@ class Assisting:
         matter = Matter(event.purpose, event.provision.categories)
         may = self._authorities.may_decide(connection, event.person, actor, event.kind, event.organisation, matter)
         if isinstance(may, NotAllowed):
-            raise DecisionNotYours(extensions={"reason": may.reason})
+            raise not_yours(may)
         given = event.kind is Kind.GIVEN
         return replace(
             event,

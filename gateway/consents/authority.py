@@ -28,12 +28,13 @@ from consent.authority import (
     review_instants,
 )
 from consent.concealment import Concealment, about_event, visible
-from consent.deciding import Allowed, NotAllowed, Subject
+from consent.deciding import REASONS, Allowed, NotAllowed, Subject
 from consent.model import Event, Provision, Recorded
 from consent.words import By, Channel, Kind
 from gateway import db
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
+from gateway.consents.errors import DecisionNotYours
 from gateway.consents.recording import Also, entry
 from gateway.errors import FieldFault, Invalid, NotFound
 from gateway.identity.circumstances import status
@@ -233,6 +234,11 @@ class Authorities:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def not_yours(may: NotAllowed) -> DecisionNotYours:
+    """The error for whoever may not decide, with the sentence that says why."""
+    return DecisionNotYours(REASONS[may.reason], extensions={"reason": may.reason})
 
 
 def valid(events: list[Event]) -> list[Event]:

@@ -25,8 +25,8 @@ from consent.objections import SENTENCES, Admitted, admit
 from consent.words import By, Channel, Kind
 from gateway import db
 from gateway.audit.log import Log
-from gateway.consents.authority import Authorities
-from gateway.consents.errors import DecisionNotYours, ObjectionNotAdmitted
+from gateway.consents.authority import Authorities, not_yours
+from gateway.consents.errors import ObjectionNotAdmitted
 from gateway.consents.recording import Also, entry
 from gateway.consents.terms import flows, in_force, purpose_of
 from gateway.errors import NotFound
@@ -163,7 +163,7 @@ class Objecting:
                     connection, event.person, actor, event.kind, event.organisation, matter
                 )
                 if isinstance(may, NotAllowed):
-                    raise DecisionNotYours(extensions={"reason": may.reason})
+                    raise not_yours(may)
                 decided = _replace(
                     event,
                     by=may.by,

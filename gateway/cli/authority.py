@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`commons authority`: who may decide for whom, as staff have seen it shown."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import time
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+import uuid_utils
+
+from consent import authorities
+from consent.authority import VRS_ENDED, Assessment, Authority, Evidence
+from consent.concealment import Concealment
+from consent.words import By
+from gateway import db
+from gateway.cli.shared import ASKED_FOR, Data, out
+from gateway.consents.counter import counter
+from gateway.identity.identifiers import NHS_NUMBER, normalise
+from gateway.settings import load
+
+group = typer.Typer(no_args_is_help=True, help="Who may decide for whom.")
+
+System = Annotated[str, typer.Option(help="URI of the identifiers' system.")]
+Staff = Annotated[str, typer.Option(help="Opaque id of the member of staff.")]
+Of = Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)]
+Holder = Annotated[str, typer.Option(prompt="Identifier of who decides for them", help=ASKED_FOR)]
+Only = Annotated[list[str] | None, typer.Option(help="Only these categories; repeat it.")]
+
+Ground = StrEnum("Ground", [(one.name, one.value) for one in By if one is not By.SELF])  # type: ignore[misc]
+Reason = StrEnum("Reason", [(code.upper().replace("-", "_"), code) for code in VRS_ENDED])  # type: ignore[misc]
+
+
+class Kind(StrEnum):
+    """What was assessed."""
+
+    GILLICK = "gillick"
+    CAPACITY = "capacity"
+
+
+@group.command("grant")
+def grant(
+    ground: Annotated[Ground, typer.Argument(help="In which right.")],
+    evidence: Annotated[str, typer.Argument(help="What you saw: birth-certificate, lpa-certificate …")],
+    reference: Annotated[str, typer.Argument(help="Its reference; no identifier of a citizen.")],
+    data: Data,
+    identifier: Of = "",
+    holder: Holder = "",
+    identifier_system: System = NHS_NUMBER,
+    staff: Staff = "staff",
+    category: Only = None,
+    purpose: Annotated[list[str] | None, typer.Option(help="Only these purposes.")] = None,
+    days: Annotated[int, typer.Option(help="For how long; 0: until it is ended.", min=0)] = 0,
+    born: Annotated[str, typer.Option(help="The child's date of birth, YYYY-MM-DD; for a parent.")] = "",
+    depth: Annotated[int, typer.Option(help="How many times it may be handed on.", min=0, max=3)] = 0,
+    derived_from: Annotated[str, typer.Option(help="Id of the authority it was handed on from.")] = "",
+    jointly: Annotated[bool, typer.Option("--jointly", help="Only together with the other joint ones.")] = False,
+    while_able: Annotated[bool, typer.Option("--while-able", help="A property attorney's, by its terms.")] = False,
+) -> None:
+    """Record that somebody may decide for a citizen; prints the id of the authority."""
+    now = int(time.time())
+
+    async def work() -> str:
+        async with counter(load(data)) as at:
+            made = Authority(
+                id="",
+                person=at.person(normalise(identifier_system, identifier)),
+                holder=at.person(normalise(identifier_system, holder)),
+                by=By(ground),
+                since=now,
+                evidence=Evidence(evidence, reference, staff, now),
+                until=now + days * 86_400 if days else 0,
+                categories=tuple(category or ()),
+                purposes=tuple(purpose or ()),
+                depth=depth,
+                derived_from=derived_from,
+                jointly=jointly,
+                while_able=while_able,
+            )
+            day = datetime.date.fromisoformat(born) if born else None
+            return (await at.desk.authorities.grant(made, actor=staff, born=day)).id
+
+    out.print(asyncio.run(work()), highlight=False)
+
+
+@group.command("end")
+def end(
+    id: str, reason: Annotated[Reason, typer.Argument(help="Why it ends.")], data: Data, staff: Staff = "staff"
+) -> None:
+    """End an authority, and every consent that rests on it, from the next release on."""
+
+    async def work() -> int:
+        async with counter(load(data)) as at:
+            return len(await at.desk.authorities.end(id, reason.value, actor=staff))
+
+    out.print(f"Ended, and with it {asyncio.run(work())} consents that rested on it.", highlight=False)
+
+
+@group.command("review")
+def review(
+    id: str,
+    data: Data,
+    rests: Annotated[bool, typer.Option("--rests", help="It does not go on yet.")] = False,
+    staff: Staff = "staff",
+) -> None:
+    """Write down that you looked at an authority, at 13 and at 16 or when asked to: it goes on, or it rests."""
+
+    async def work() -> None:
+        async with counter(load(data)) as at:
+            await at.desk.authorities.review(id, actor=staff, goes_on=not rests)
+
+    asyncio.run(work())
+    out.print("It rests until it is reviewed again." if rests else "It goes on.")
+
+
+@group.command("assess")
+def assess(
+    kind: Annotated[Kind, typer.Argument(help="gillick: a child under 16; capacity: from 16.")],
+    reference: Annotated[str, typer.Argument(help="Where the assessment is kept.")],
+    data: Data,
+    unable: Annotated[bool, typer.Option("--unable", help="They were found not able to decide.")] = False,
+    identifier: Of = "",
+    identifier_system: System = NHS_NUMBER,
+    staff: Staff = "staff",
+    category: Only = None,
+    days: Annotated[int, typer.Option(help="For how long it counts; 0: until the next.", min=0)] = 0,
+) -> None:
+    """Record whether a citizen was found able to decide a matter. It changes nothing that was decided."""
+    now = int(time.time())
+
+    async def work() -> None:
+        async with counter(load(data)) as at:
+            await at.desk.authorities.assess(
+                Assessment(
+                    id=str(uuid_utils.uuid7()),
+                    person=at.person(normalise(identifier_system, identifier)),
+                    kind=kind.value,
+                    able=not unable,
+                    assessor=staff,
+                    reference=reference,
+                    at=now,
+                    until=now + days * 86_400 if days else 0,
+                    categories=tuple(category or ()),
+                )
+            )
+
+    asyncio.run(work())
+    out.print("Recorded.")
+
+
+@group.command("hide")
+def hide(
+    data: Data,
+    identifier: Of = "",
+    identifier_system: System = NHS_NUMBER,
+    staff: Staff = "staff",
+    category: Only = None,
+) -> None:
+    """Keep a citizen's affairs, or some categories, from everybody who acts for them."""
+
+    async def work() -> None:
+        async with counter(load(data)) as at:
+            person = at.person(normalise(identifier_system, identifier))
+            made = Concealment(
+                id=str(uuid_utils.uuid7()),
+                person=person,
+                set_by=staff,
+                since=int(time.time()),
+                categories=tuple(category or ()),
+            )
+            await at.desk.authorities.conceal(made)
+
+    asyncio.run(work())
+    out.print("Hidden: no row, no count, no notice.")
+
+
+@group.command("list")
+def list_(data: Data, identifier: Of = "", identifier_system: System = NHS_NUMBER) -> None:
+    """Print who may or might decide for a citizen."""
+
+    async def work() -> list[str]:
+        async with counter(load(data)) as at:
+            person = at.person(normalise(identifier_system, identifier))
+            with db.read(at.desk.engine) as connection:
+                held = authorities.subject(connection, person).authorities
+        now = int(time.time())
+        return [f"{one.id}  {one.by}  {one.out_of_force(now) or 'in force'}" for one in held]
+
+    for line in asyncio.run(work()):
+        out.print(line, highlight=False, markup=False)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator does for citizens from outside a running gateway: the same parts, over the same database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from consent.authority import Matter
+from consent.deciding import NotAllowed
+from consent.words import Channel, Kind
+from gateway import db, keyring
+from gateway.audit.log import Log
+from gateway.consents import recording
+from gateway.consents.authority import not_yours
+from gateway.consents.desk import Desk, join
+from gateway.errors import NotFound
+from gateway.identity.people import People
+from gateway.identity.sealing import person_keys
+from gateway.keyring import Keyring
+from gateway.model import Identifier
+from gateway.policy.law import in_force
+from gateway.settings import Settings
+
+
+class Heard(Struct, frozen=True, kw_only=True):
+    """How a citizen said it, and who wrote it down. `evidence`: SHA-256 (hexadecimal) of paper or recording."""
+
+    staff: str
+    channel: Channel
+    read_back: bool = False
+    evidence: str = ""
+
+
+class Counter:
+    """The operator's desk. `desk` is for what needs no more than its parts."""
+
+    def __init__(self, desk: Desk, log: Log, keys: Keyring) -> None:
+        self.desk = desk
+        self._log = log
+        self._keys = keys
+
+    def person(self, citizen: Identifier) -> str:
+        """The opaque id of a citizen. Raises NotFound."""
+        return recording.found(self.desk.engine, self._keys, citizen)
+
+    async def record(
+        self, kind: Kind, citizen: Identifier, agreement: str, categories: Sequence[str], heard: Heard, *, days: int
+    ) -> int:
+        """Record what a citizen decided; gives its place in their chain. Raises NotFound, Malformed,
+        DecisionNotYours and as `recording.record`."""
+        terms = self.desk.law().agreements.get(agreement)
+        if terms is None:
+            raise NotFound("There is no agreement of that id.")
+        person = self.person(citizen)
+        now = int(time.time())
+        lifetime_s = days * recording.DAY_S
+        decided = recording.event(
+            kind,
+            person,
+            terms,
+            categories,
+            actor=heard.staff,
+            channel=heard.channel,
+            now=now,
+            lifetime_s=lifetime_s,
+        )
+        decided = replace(decided, read_back=heard.read_back, evidence=heard.evidence)
+        with db.read(self.desk.engine) as connection:
+            may = self.desk.authorities.may_decide(
+                connection, person, person, kind, decided.organisation, Matter(decided.purpose, tuple(categories))
+            )
+        if isinstance(may, NotAllowed):
+            raise not_yours(may)
+        return await recording.record(self.desk.engine, self._log, decided)
+
+
+@asynccontextmanager
+async def counter(settings: Settings) -> AsyncIterator[Counter]:
+    """A counter over the gateway of `settings`, open while the block runs. Raises AuditUnavailable."""
+    keys = keyring.load(settings.keys)
+    async with AsyncExitStack() as stack:
+        engine = db.connect(settings.url)
+        stack.callback(engine.dispose)
+        vocabulary = in_force(engine, settings.policy_keys).vocabulary
+        changes = db.watch(settings.url)
+        stack.push_async_callback(changes.close)
+        log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+        stack.push_async_callback(log.close)
+        await log.start()
+        people = People(engine, person_keys(keys), changes)
+        stack.callback(people.close)
+        yield Counter(join(settings, engine, log, people, person_keys(keys), lambda: vocabulary), log, keys)
