@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deciding for others, objecting, and deciding with help: over the API and the operator's commands."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from connectors.sandbox.stories import NHS_NUMBER, Story
+from consent.authority import Assessment, Authority, Evidence
+from consent.concealment import Concealment
+from consent.words import By
+from gateway.cli.command import app
+from gateway.consents.counter import Counter, counter
+from gateway.identity.identifiers import normalise
+from gateway.model import Identifier
+from gateway.sandbox import story
+from gateway.web.consent import examples
+from tests.faults.inside import entry_types, log_size, plan_row
+from tests.fixtures.citizens import Desk
+from tests.fixtures.commons import World, question, running
+
+T = TypeVar("T")
+PATH = "/v1/consent-requests"
+ASSISTED = "/v1/consent/assisted/decisions"
+COUNCIL = ("e06999901-adult-social-care", "housing-officer")
+PLAN = [{"code": "support.plan"}]
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A commons of this module's own."""
+    with running(tmp_path_factory.mktemp("others")) as up:
+        yield up
+
+
+def citizen(told: Story) -> Identifier:
+    return normalise(NHS_NUMBER, told.identifiers[NHS_NUMBER])
+
+
+def at(town: World, work: Callable[[Counter], Awaitable[T]]) -> T:
+    """What an operator does, beside the running gateway."""
+
+    async def run() -> T:
+        async with counter(town.settings) as open_:
+            return await work(open_)
+
+    return asyncio.run(run())
+
+
+def grant(town: World, holder: Story, person: Story, by: By, evidence: str, **more: Any) -> str:
+    async def work(open_: Counter) -> str:
+        made = Authority(
+            id="",
+            person=open_.person(citizen(person)),
+            holder=open_.person(citizen(holder)),
+            by=by,
+            since=int(time.time()) - 5,
+            evidence=Evidence(evidence, "ref-1", "staff-1", int(time.time())),
+            **more,
+        )
+        return (await open_.desk.authorities.grant(made, actor="staff-1")).id
+
+    return at(town, work)
+
+
+def ask(town: World, told: Story, service: str, **changes: Any) -> str:
+    subject = {"identifier": {"system": NHS_NUMBER, "value": told.identifiers[NHS_NUMBER]}}
+    sent = examples.REQUEST | {"subject": subject, "categories": PLAN, "service": service} | changes
+    reply = town.post(sent, path=PATH, **{"X-Request-ID": str(uuid.uuid4())})
+    assert reply.status_code == 201, reply.text
+    id: str = reply.json()["id"]
+    return id
+
+
+def plan(town: World, told: Story) -> str:
+    """How the hospital finds the citizen's support plan."""
+    asked = question(told) | {"categories": [{"code": "support.plan", "need": "optional"}]}
+    reply = town.post(asked | {"purpose": "direct-care.discharge-planning"}).json()
+    return str(plan_row(reply)["state"]) if "completeness" in reply else str(reply["code"])
+
+
+def test_a_carer_whom_the_person_chose_answers_for_them_until_that_ends(town: World) -> None:
+    person, carer = story("consent-not-given"), story("all-returned")
+    newest = log_size(town) - 1
+    authority = grant(town, carer, person, By.CHOSEN, "signed-consent")
+    id = ask(town, person, "hub")
+    desk = Desk(town, carer)
+    of = f"?authority={authority}"
+    [asked] = desk.get(f"/v1/consent/requests{of}").json()["requests"]
+    done = desk.post(
+        f"/v1/consent/requests/{id}/answer{of}", {"given": True, "notice_hash": asked["notice"]["hash"]}
+    )
+    assert done.status_code == 201, done.text
+    assert plan(town, person) == "returned"
+
+    async def end(open_: Counter) -> list[str]:
+        return [event.kind.value for event in await open_.desk.authorities.end(authority, "court-order", actor="s")]
+
+    assert at(town, end) == ["revoked"]
+    assert plan(town, person) in ("withheld", "no-consent")
+    assert desk.get(f"/v1/consent/requests{of}").json() == {"requests": []}
+    kinds = [kind for kind in entry_types(town, newest) if kind.startswith("consent.")]
+    assert kinds == [
+        "consent.authority-given",
+        "consent.requested",
+        "consent.given",
+        "consent.revoked",
+        "consent.authority-ended",
+    ]
+
+
+def test_nobody_uses_an_authority_of_somebody_else_and_a_proxy_does_not_see_what_is_hidden(town: World) -> None:
+    person, carer, other = story("redacted-fields"), story("all-returned"), story("consent-given")
+    authority = grant(town, carer, person, By.CHOSEN, "signed-consent")
+    id = ask(town, person, "hidden-one", categories=[{"code": "support.befriending"}])
+    of = f"?authority={authority}"
+    assert len(Desk(town, carer).get(f"/v1/consent/requests{of}").json()["requests"]) == 1
+    stranger = Desk(town, other)
+    for reply in (
+        stranger.get(f"/v1/consent/requests{of}"),
+        stranger.post(f"/v1/consent/requests/{id}/answer{of}", {"given": False}),
+        stranger.get(f"/v1/consent/requests?authority={uuid.uuid4()}"),
+    ):
+        assert (reply.status_code, reply.json()["code"]) == (404, "not-found")
+
+    async def hide(open_: Counter) -> None:
+        made = Concealment(
+            id=str(uuid.uuid4()),
+            person=open_.person(citizen(person)),
+            set_by="staff-1",
+            since=int(time.time()) - 1,
+            categories=("support.befriending",),
+        )
+        await open_.desk.authorities.conceal(made)
+
+    at(town, hide)
+    assert Desk(town, carer).get(f"/v1/consent/requests{of}").json() == {"requests": []}
+    assert len(Desk(town, person).get("/v1/consent/requests").json()["requests"]) == 1
+
+
+def test_a_health_attorney_decides_only_once_capacity_is_found_lacking(town: World) -> None:
+    person, attorney = story("redacted-fields"), story("consent-given")
+    authority = grant(town, attorney, person, By.HEALTH_LPA, "lpa-certificate")
+    id = ask(town, person, "hub")
+    desk, of = Desk(town, attorney), f"?authority={authority}"
+    early = desk.post(f"/v1/consent/requests/{id}/answer{of}", {"given": False})
+    assert (early.status_code, early.json().get("reason")) == (403, "person-has-capacity"), early.text
+
+    async def assess(open_: Counter) -> None:
+        person_id = open_.person(citizen(person))
+        made = Assessment(
+            id=str(uuid.uuid4()), person=person_id, kind="capacity", able=False, assessor="doctor-1",
+            reference="notes-1", at=int(time.time()) - 1,
+        )  # fmt: skip
+        await open_.desk.authorities.assess(made)
+
+    at(town, assess)
+    assert desk.post(f"/v1/consent/requests/{id}/answer{of}", {"given": False}).status_code == 201
+
+
+def test_an_objection_rests_the_sharing_until_the_controller_overrides_it_or_it_is_taken_back(town: World) -> None:
+    desk = Desk(town, story("redacted-fields"))
+    wrong = desk.post("/v1/consent/objections", examples.OBJECT | {"categories": ["support.plan"]})
+    assert (wrong.status_code, wrong.json()["instead"]) == (409, "withdraw")
+    made = desk.post("/v1/consent/objections", examples.OBJECT)
+    assert made.status_code == 201, made.text
+    id = made.json()["objection"]
+    path = f"/v1/objections/{id}"
+    assert desk.post("/v1/consent/objections", examples.OBJECT).json()["reason"] == "objected-when-pending"
+    seen = town.get(path)
+    assert set(seen.json()) == set(examples.OBJECTION)
+    assert seen.json()["state"] == "pending"
+    told_of = town.get("/v1/webhook-deliveries").json()["deliveries"]
+    assert {"objection": id} in [one["notice"]["data"] for one in told_of]
+    for other in (
+        town.get(path, *COUNCIL),
+        town.post(
+            {"outcome": "upheld", "reason": "unlawful"}, path=f"{path}/decision", system=COUNCIL[0], role=COUNCIL[1]
+        ),
+    ):
+        assert (other.status_code, other.json()["code"]) == (404, "not-found")
+    unreasoned = town.post({"outcome": "overridden", "reason": "because"}, path=f"{path}/decision")
+    assert unreasoned.status_code == 422
+    done = town.post({"outcome": "overridden", "reason": "compelling-grounds"}, path=f"{path}/decision")
+    assert (done.status_code, done.json()["state"]) == (200, "overridden")
+    stranger = Desk(town, story("all-returned"))
+    gone = httpx.delete(f"{town.url}/v1/consent/objections/{id}", headers=stranger.headers)
+    assert gone.status_code == 404
+    back = httpx.delete(f"{town.url}/v1/consent/objections/{id}", headers=desk.headers)
+    assert back.status_code == 200, back.text
+    assert town.get(path).json()["state"] == "taken-back"
+
+
+def test_an_opt_out_is_made_once_and_ended_once(town: World) -> None:
+    desk, code = Desk(town, story("consent-expired")), "national-data-opt-out"
+    address = f"{town.url}/v1/consent/opt-outs/{code}"
+    assert desk.post("/v1/consent/opt-outs", {"code": code}).status_code == 201
+    assert desk.post("/v1/consent/opt-outs", {"code": code}).json()["reason"] == "already-opted-out"
+    assert desk.post("/v1/consent/opt-outs", {"code": "another"}).status_code == 422
+    assert httpx.delete(address, headers=desk.headers).status_code == 200
+    assert httpx.delete(address, headers=desk.headers).json()["reason"] == "not-opted-out"
+
+
+# -- with help ---------------------------------------------------------------------------------------------
+
+
+def assisted(town: World, told: Story, decision: str, *, role: str = "discharge-coordinator", **more: Any) -> Any:
+    born = {"birth_date": str(told.citizen.birth_date)}
+    subject = {"identifier": {"system": NHS_NUMBER, "value": told.identifiers[NHS_NUMBER]}, "verify": born}
+    sent = {
+        "decision": decision,
+        "subject": subject,
+        "agreement": "dsa-2026-014",
+        "channel": "phone",
+        "read_back": True,
+        "categories": PLAN,
+    }
+    return town.post(sent | more, path=ASSISTED, role=role)
+
+
+def words(town: World) -> str:
+    reply = town.post({"agreement": "dsa-2026-014", "categories": PLAN}, path="/v1/consent/assisted/words")
+    assert hashlib.sha256(reply.json()["text"].encode()).hexdigest() == reply.json()["notice_hash"]
+    hash_: str = reply.json()["notice_hash"]
+    return hash_
+
+
+def test_what_is_said_on_the_telephone_counts_as_what_is_clicked_and_is_taken_back_as_easily(town: World) -> None:
+    told = story("consent-withdrawn")
+    given = assisted(town, told, "give", notice_hash=words(town), days=30)
+    assert given.status_code == 201, given.text
+    assert set(given.json()) == set(examples.ASSISTED_DONE)
+    assert plan(town, told) == "returned"
+    assert assisted(town, told, "withdraw", categories=[]).status_code == 201
+    assert plan(town, told) in ("withheld", "no-consent")
+    assert assisted(town, told, "object", categories=[{"code": "housing.tenancy"}]).status_code == 201
+    assert assisted(town, told, "opt-out", categories=[], code="national-data-opt-out").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "code"),
+    [
+        ({"read_back": False}, 422, "invalid"),
+        ({"channel": "web"}, 422, "invalid"),
+        ({"channel": "paper"}, 422, "invalid"),
+        ({"notice_hash": "0" * 64}, 422, "invalid"),
+        ({"categories": [{"code": "health.medications"}]}, 422, "invalid"),
+        ({"role": "link-worker"}, 403, "assistance-not-allowed"),
+        ({"role": ""}, 403, "assistance-not-allowed"),
+        ({"agreement": "dsa-2026-021"}, 403, "no-agreement"),
+        ({"evidence": "x"}, 422, "invalid"),
+    ],
+)
+def test_staff_record_nothing_that_was_not_said_read_and_theirs_to_record(
+    town: World, more: dict[str, Any], status: int, code: str
+) -> None:
+    sent = {"notice_hash": words(town)} | more
+    reply = assisted(town, story("all-returned"), "give", **sent)
+    assert (reply.status_code, reply.json()["code"]) == (status, code), reply.text
+
+
+def test_nobody_and_somebody_with_another_birth_date_are_the_same_to_staff(town: World) -> None:
+    told = story("all-returned")
+    nobody = {"identifier": {"system": NHS_NUMBER, "value": "9990000999"}, "verify": {"birth_date": "1950-01-01"}}
+    other = {
+        "identifier": {"system": NHS_NUMBER, "value": told.identifiers[NHS_NUMBER]},
+        "verify": {"birth_date": "1901-01-01"},
+    }
+    said = [assisted(town, told, "refuse", subject=subject) for subject in (nobody, other)]
+    assert [reply.status_code for reply in said] == [404, 404]
+    assert said[0].content == said[1].content
+
+
+def test_the_operator_s_commands_do_the_same(town: World) -> None:
+    told, carer = story("consent-denied"), story("all-returned")
+    number = told.identifiers[NHS_NUMBER]
+
+    def commons(*arguments: str, answers: str = number) -> str:
+        done = CliRunner().invoke(app, [*arguments, "--data", str(town.settings.data_dir)], input=f"{answers}\n")
+        assert done.exit_code == 0, done.output
+        lines = done.stdout.strip().splitlines()
+        return lines[-1].rpartition(": ")[2] if lines else ""
+
+    both = f"{number}\n{carer.identifiers[NHS_NUMBER]}"
+    authority = commons("authority", "grant", "consent", "signed-consent", "ref-1", answers=both)
+    assert "in force" in commons("authority", "list")
+    commons("authority", "assess", "capacity", "notes-1")
+    commons("authority", "review", authority, "--rests", answers="")
+    assert "authority-suspended" in commons("authority", "list")
+    assert "0 consents" in commons("authority", "end", authority, "relationship-changed", answers="")
+    objection = commons("consent", "object", "dsa-2026-014", "uk/nhs/XZZ01", "housing.tenancy")
+    assert town.get(f"/v1/objections/{objection}").json()["state"] == "pending"
+    commons("consent", "take-back", objection)
+    commons("consent", "opt-out")
+    commons("consent", "opt-out", "--back-in")
+    id = ask(town, story("consent-given"), "by-command")
+    their = story("consent-given").identifiers[NHS_NUMBER]
+    assert id in commons("consent", "requests", answers=their)
+    commons("consent", "answer", id, "--no", answers=their)
+    assert town.get(f"{PATH}/{id}").json()["answer"]["given"] is False
+    secret = commons("webhook", "set", "xzz01-discharge", "http://127.0.0.1:9/hook", answers="")
+    assert secret.startswith("whsec_")
+    assert commons("webhook", "rotate", "xzz01-discharge", answers="") != secret
+    commons("webhook", "activate", "xzz01-discharge", "--off", answers="")
+    assert commons("webhook", "show", "xzz01-discharge", answers="")
