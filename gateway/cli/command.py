@@ -77,8 +77,8 @@ policy.group.command("rehearse")(rehearsing.rehearse_)
 
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, AddressRefused, KeysRefused, ConsentError,
-    PolicyFolderError, LogRefused, ErasureFault, AuditFault, town.TownFault, demo.DemoFault, VisitRefused, LaunchError,
-    WitnessFault, MemoryLost,
+    PolicyFolderError, LogRefused, ErasureFault, AuditFault, town.TownFault, demo.DemoFault, VisitRefused,
+    LaunchError, WitnessFault, MemoryLost,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 
