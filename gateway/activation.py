@@ -18,6 +18,7 @@ from sqlalchemy import Engine, select
 from gateway import db, keyring
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
+from gateway.audit.seen import Seen
 from gateway.audit.tables import entry as log_entry
 from gateway.db import Changes
 from gateway.errors import CommonsError
@@ -41,7 +42,8 @@ async def activate(settings: Settings, raw: bytes, by: str) -> Law:
     Raises BundleRefusedError, which is logged; AuditUnavailable when it is in force but could not be logged yet
     (then it is at the next start)."""
     engine = db.connect(settings.url)
-    access_log = Log(engine, keyring.load(settings.keys), settings.log_origin, deadline_ms=5000)
+    seen = Seen(settings.log_seen).read()
+    access_log = Log(engine, keyring.load(settings.keys), settings.log_origin, deadline_ms=5000, seen=seen)
     try:
         await access_log.start()
         try:

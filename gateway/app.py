@@ -27,8 +27,10 @@ from connectors import registry as connected
 from connectors.registry import Registry
 from consent.live import LiveLedger, live_ledger
 from gateway import activation, db, keyring, migrate
+from gateway.access_log import opened
 from gateway.attempts import Attempts
 from gateway.audit.log import Log
+from gateway.audit.publishing import Publisher
 from gateway.circumstances import Surroundings
 from gateway.consents.chasing import Chaser
 from gateway.consents.deciding import Deciding
@@ -149,7 +151,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     registry = _sources(settings, law.vocabulary)
     stack.push_async_callback(registry.close)
 
-    access_log = await _log(settings, keys, engine, stack)
+    access_log, publisher = await _log(settings, keys, engine, stack)
     ledger = live_ledger(settings.url)
     stack.push_async_callback(ledger.close)
     people, register = _people(keys, engine, changes, stack)
@@ -166,7 +168,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     await _offer_consent(app, parts, stack)
     app.include_router(overriding.router(overrides, people, known, in_force, settings))
     app.include_router(problems.router())
-    app.include_router(log.router(access_log, settings.log_monitor_token))
+    app.include_router(log.router(access_log, publisher, settings.log_monitor_token))
     app.include_router(published.router(Archive(settings.policy_archive)))
     queries = _queries(app, settings, known, access_log, stack)
     _ready(app, engine, access_log, judges, queries)
@@ -184,14 +186,15 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     stack.push_async_callback(watch.close)
 
 
-async def _log(settings: Settings, keys: Keyring, engine: Engine, stack: contextlib.AsyncExitStack) -> Log:
-    """The access log, begun, with everything in it that a crash kept out."""
-    access_log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
-    await access_log.start()
-    stack.push_async_callback(access_log.close)
-    await log_missing(engine, access_log)
-    await activation.log_missing(engine, access_log)
-    return access_log
+async def _log(
+    settings: Settings, keys: Keyring, engine: Engine, stack: contextlib.AsyncExitStack
+) -> tuple[Log, Publisher]:
+    """The access log, begun, with everything in it that a crash kept out; and its publisher."""
+    begun, publisher = await opened(settings, keys, engine, stack)
+    await log_missing(engine, begun)
+    await activation.log_missing(engine, begun)
+    await publisher.start()
+    return begun, publisher
 
 
 def _people(

@@ -27,6 +27,7 @@ from gateway.audit.erasure import Erasure, KeyRow, Told
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
 from gateway.audit.sealing import LOOK_S, SealKey
+from gateway.audit.seen import Seen
 from gateway.audit.tables import data_key, head
 from gateway.settings import Settings
 
@@ -231,7 +232,8 @@ async def orders(settings: Settings) -> AsyncIterator[Forgetting]:
     """The orders over the gateway of `settings`, from outside it; what a crash left over is finished first."""
     keys = keyring.load(settings.keys)
     engine = db.connect(settings.url)
-    log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+    deadline_ms, seen = settings.log_commit_deadline_ms, Seen(settings.log_seen).read()
+    log = Log(engine, keys, settings.log_origin, deadline_ms=deadline_ms, seen=seen)
     try:
         await log.start()
         forgetting = Forgetting(engine, log, SealKey(keys.seal, keys.wrap.read), keys.wrap)

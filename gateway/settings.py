@@ -72,6 +72,26 @@ class Settings(BaseSettings):
         min_length=32,
         description="Bearer token that monitors need for entry bundles. Empty: bundles are not served.",
     )
+    log_policy: Path | None = Field(
+        default=None,
+        description="File with the log's witnesses and their quorum (C2SP tlog-policy). Empty: no witness is "
+        "asked, and checkpoints are published with the log's signature alone.",
+    )
+    log_folder: Path | None = Field(
+        default=None,
+        description="Folder into which the log is published as files, for any static web server. Empty: it is "
+        "served by the gateway only.",
+    )
+    log_folder_entries: bool = Field(
+        default=False,
+        description="Write entry bundles into that folder too. They tell which organisation asked for what: "
+        "whoever serves the folder must then let nobody but monitors read `tile/entries`.",
+    )
+    log_seen_dir: Path | None = Field(
+        default=None,
+        description="Folder in which the newest published checkpoint is kept, so that a database that was put back "
+        "to an older state is refused. Never back it up with the database. Empty: `data_dir/seen`.",
+    )
     policies_dir: Path | None = Field(
         default=None,
         description="Folder of rules and data that `commons policy build` packs. Empty: those in the distribution. "
@@ -179,6 +199,11 @@ class Settings(BaseSettings):
     def secrets(self) -> Path:
         """Folder of connector secrets."""
         return self.secrets_dir or self.data_dir / "secrets"
+
+    @property
+    def log_seen(self) -> Path:
+        """Folder of the checkpoints that left this gateway."""
+        return self.log_seen_dir or self.data_dir / "seen"
 
     @property
     def policy_keys(self) -> Path:

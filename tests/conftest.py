@@ -13,7 +13,13 @@ from collections.abc import Generator
 import hypothesis
 import pytest
 
-pytest_plugins = ("tests.fixtures.commons", "tests.fixtures.law", "tests.fixtures.stores", "tests.fixtures.tools")
+pytest_plugins = (
+    "tests.fixtures.commons",
+    "tests.fixtures.law",
+    "tests.fixtures.stores",
+    "tests.fixtures.tools",
+    "tests.fixtures.witness",
+)
 
 REQUIRE_ALL = os.environ.get("COMMONS_REQUIRE_ALL") == "1"
 SOAK = os.environ.get("COMMONS_SOAK") == "1"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -240,6 +240,6 @@ class Log:
         """The groups of an event that can still be opened; see Reader."""
         return self._reader.open_groups(id)
 
-    def proof(self, stored: StoredEntry) -> Proof:
-        """That an entry is in the log, under the newest checkpoint."""
-        return self._reader.proof(stored)
+    def proof(self, stored: StoredEntry, show: Collection[str] = ()) -> Proof:
+        """That an entry is in the log, with the groups to `show`; see Reader."""
+        return self._reader.proof(stored, show)

@@ -6,19 +6,19 @@ Full tiles stand in the database; partial ones are made of leaf hashes, or of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from gateway import db
-from gateway.audit import leaf, merkle, sealing, tiles
+from gateway.audit import disclosure, leaf, merkle, sealing, tiles
 from gateway.audit.leaf import Opened
 from gateway.audit.sealing import SealKey
 from gateway.audit.shards import Shard
-from gateway.audit.tables import data_key, entry, head, payload, subject_entry, tile
+from gateway.audit.tables import data_key, entry, head, payload, publication, subject_entry, tile
 from gateway.audit.tables import shard as shard_table
 
 
@@ -49,6 +49,16 @@ class Proof(Struct, frozen=True):
     path: tuple[bytes, ...]
     checkpoint: str
     text: str
+
+
+class Published(Struct, frozen=True):
+    """The newest checkpoint of a shard that was published; `at_s` is when, or when it was cosigned afresh (seconds
+    since 1970)."""
+
+    origin: str
+    size: int
+    checkpoint: str
+    at_s: int
 
 
 class Reader:
@@ -176,13 +186,37 @@ class Reader:
                     groups |= leaf.unpack(key.open(sealing.bound(origin, id, part), bytes(sealed)))
         return groups
 
-    def proof(self, stored: StoredEntry) -> Proof:
-        """That an entry is in the log, under the newest checkpoint of its shard."""
+    def proof(self, stored: StoredEntry, show: Collection[str] = ()) -> Proof:
+        """That an entry is in the log, under the newest published checkpoint of its shard if that has it (then with
+        the cosignatures of witnesses), else under the newest one. The groups to `show` go with it, where they can
+        still be opened. Raises NotCommitted, InvalidTag."""
+        groups = self.open_groups(stored.id) if show else {}
         with db.read(self._engine) as connection:
             shard = _holding(self._shards(connection), stored.place)
+            published = _published(connection, shard.origin)
+            if published is not None and published.size > stored.index:
+                shard = structs.replace(shard, size=published.size, checkpoint=published.checkpoint)
             path = tuple(merkle.inclusion(stored.index, shard.size, Subtrees(connection, shard)))
+        carried = disclosure.carried(stored.entry, groups, show)
         note = shard.checkpoint
-        return Proof(stored.index, path, note, tiles.proof_text(stored.entry, stored.index, path, note))
+        return Proof(stored.index, path, note, disclosure.proof_text(carried, stored.index, path, note))
+
+    def published(self, year: int | None = None) -> Published | None:
+        """What was published last of a shard; None when nothing was."""
+        with db.read(self._engine) as connection:
+            shard = self._shard(connection, year)
+            return None if shard is None else _published(connection, shard.origin)
+
+    def growth(self, old: int, size: int, year: int | None = None) -> list[bytes] | None:
+        """The consistency proof between two sizes of a shard, empty where none is needed; None when it has no such
+        sizes."""
+        with db.read(self._engine) as connection:
+            shard = self._shard(connection, year)
+            if shard is None or not 0 <= old <= size <= shard.size:
+                return None
+            if old in {0, size}:
+                return []
+            return merkle.consistency(old, size, Subtrees(connection, structs.replace(shard, size=size)))
 
     def _shards(self, connection: Connection) -> tuple[Shard, ...]:
         row = connection.execute(select(head)).first()
@@ -241,6 +275,11 @@ class Subtrees:
 
 def _holding(shards: Sequence[Shard], place: int) -> Shard:
     return next(shard for shard in reversed(shards) if shard.start <= place)
+
+
+def _published(connection: Connection, origin: str) -> Published | None:
+    row = connection.execute(select(publication).where(publication.c.origin == origin)).first()
+    return None if row is None else Published(row.origin, row.size, row.checkpoint, row.at_s)
 
 
 def _hashes(connection: Connection, shard: Shard, level: int, n: int, width: int) -> bytes:

@@ -178,6 +178,29 @@ erasure = Table(
     comment="Erasures decided: written before the entry, so that a crash leaves none half done.",
 )
 
+publication = Table(
+    "publication",
+    metadata,
+    Column("origin", String(200), primary_key=True, comment="The shard."),
+    Column("size", BigInteger, nullable=False, comment="Entries that the published checkpoint covers."),
+    Column("checkpoint", Text, nullable=False, comment="Signed note, with the cosignatures of witnesses."),
+    Column("at_s", BigInteger, nullable=False, comment="When it was published, or cosigned afresh."),
+    comment="The newest checkpoint of each shard that was published: if there is a policy, with a quorum.",
+)
+
+embargo = Table(
+    "embargo",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7 of the entry that set it."),
+    Column("entry", String(36), primary_key=True, comment="Event whose groups are withheld from the citizen."),
+    Column("until_s", BigInteger, nullable=False, comment="When it ends by itself."),
+    Column(
+        "lifted_s", BigInteger, nullable=False, server_default="0", comment="When it was lifted before; 0: not."
+    ),
+    comment="Entries that a citizen is not shown until a date, though they stand in the log all along.",
+)
+
+Index("embargo_entry", embargo.c.entry)
 Index("entry_index_organisation", entry_index.c.organisation, entry_index.c.at_ms)
 Index("entry_index_type", entry_index.c.type, entry_index.c.at_ms)
 Index("legal_hold_subject", legal_hold.c.subject)

@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Iterable
 from typing import NamedTuple
 
 WIDTH = 256
@@ -58,10 +56,3 @@ def width_at(level: int, n: int, size: int) -> int:
 def bundle(entries: list[bytes]) -> bytes:
     """An entry bundle: each entry with its length before it (uint16, big-endian)."""
     return b"".join([len(entry).to_bytes(2, "big") + entry for entry in entries])
-
-
-def proof_text(entry: bytes, index: int, siblings: Iterable[bytes], note: str) -> str:
-    """A C2SP tlog-proof file: the entry as `extra`, its index, the path leaf level upwards, the signed note."""
-    lines = ["c2sp.org/tlog-proof@v1", f"extra {b64encode(entry).decode()}", f"index {index}"]
-    lines += [b64encode(sibling).decode() for sibling in siblings]
-    return "\n".join(lines) + "\n\n" + note

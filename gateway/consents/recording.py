@@ -24,6 +24,7 @@ from consent.words import PERMITTING
 from gateway import db, keyring
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
+from gateway.audit.seen import Seen
 from gateway.audit.tables import entry as log_entry
 from gateway.errors import Malformed, NotFound
 from gateway.identity.sealing import person_keys
@@ -113,7 +114,8 @@ async def assist(
     unknown citizen or agreement, and as `record`."""
     keys = keyring.load(settings.keys)
     engine = db.connect(settings.url)
-    log = Log(engine, keys, settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
+    deadline_ms, seen = settings.log_commit_deadline_ms, Seen(settings.log_seen).read()
+    log = Log(engine, keys, settings.log_origin, deadline_ms=deadline_ms, seen=seen)
     try:
         terms = in_force(engine, settings.policy_keys).vocabulary.agreements.get(agreement)
         if terms is None:

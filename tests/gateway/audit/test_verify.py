@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gateway.audit import checkpoint, merkle, tiles, verify
+from gateway.audit import checkpoint, disclosure, merkle, tiles, verify
 from gateway.audit.checkpoint import Signer
 from gateway.audit.log import Log
 
@@ -51,7 +51,7 @@ def proof_of(entries: list[bytes], index: int, note: str) -> str:
     path = merkle.inclusion(
         index, len(entries), lambda level, n: merkle.tree_hash(hashes[n << level : n + 1 << level])
     )
-    return tiles.proof_text(entries[index], index, path, note)
+    return disclosure.proof_text(entries[index], index, path, note)
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 512, 700])

@@ -124,7 +124,8 @@ def test_a_group_that_is_not_what_the_entry_commits_to_is_found(tmp_path: Path) 
     good = disclosure.carried(written, groups, ("result",))
     other = disclosure.carried(*entry(2), ("result",)).split(b"\n")[1]
     for extra in (good.replace(b"200", b"201"), good.replace(b"\nresult ", b"\nactor "),
-                  good + b"\n" + good.split(b"\n")[1], written + b"\n" + other, good + b"\n", good.replace(b"\nresult AQ", b"\nresult AA")):  # fmt: skip
+                  good + b"\n" + good.split(b"\n")[1], written + b"\n" + other, good + b"\n",
+                  good.replace(b"\nresult AQ", b"\nresult AA")):  # fmt: skip
         assert extra != good
         assert not verify.proof(proof(tmp_path, [written], 0, extra), VKEY).ok
 

@@ -60,7 +60,7 @@ async def access_log(store: Engine, keys: Keyring) -> AsyncIterator[Log]:
 def app_of(log: Log, token: str | None = TOKEN) -> FastAPI:
     app = FastAPI()
     problems.install(app, "https://gateway.example")
-    app.include_router(web_log.router(log, token))
+    app.include_router(web_log.router(log, None, token))
     return app
 
 

@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A log of numbered entries, and witnesses that know it: as values, and as processes of their own."""
+"""A log of numbered entries, and a witness that knows it."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -20,7 +14,6 @@ from gateway.audit.checkpoint import Signer
 from gateway.audit.verify import notes
 from gateway.audit.verify.notes import WITNESS, Key
 from gateway.witness import folder
-from tests.fixtures.commons import free_port
 
 ORIGIN = "gateway.example/log/2026"
 NAME = "ico-witness.example/w1"
@@ -66,53 +59,3 @@ def witness_dir(tmp_path: Path) -> Path:
     folder.create(made, NAME)
     folder.trust(made, LOG_VKEY)
     return made
-
-
-class Running:
-    """A witness as a process of its own."""
-
-    def __init__(self, data: Path) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        command = [
-            sys.executable,
-            "-m",
-            "gateway.cli",
-            "witness",
-            "serve",
-            "--data",
-            str(data),
-            "--port",
-            str(port),
-        ]
-        self.process = subprocess.Popen(command)
-        for _ in range(300):
-            with suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/health/live").status_code == 200:
-                    return
-            assert self.process.poll() is None, "the witness did not start"
-            time.sleep(0.05)
-        raise AssertionError("the witness does not answer")
-
-    def post(self, content: bytes) -> httpx.Response:
-        """Send it a checkpoint."""
-        return httpx.post(f"{self.url}/add-checkpoint", content=content, timeout=10)
-
-    def kill(self) -> None:
-        """Pull its plug."""
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def run_witness() -> Iterator[Callable[[Path], Running]]:
-    """Starts witnesses, and ends them after the test."""
-    started: list[Running] = []
-
-    def start(data: Path) -> Running:
-        started.append(Running(data))
-        return started[-1]
-
-    yield start
-    for each in started:
-        each.kill()

@@ -14,10 +14,11 @@ import httpx
 import pytest
 
 from gateway.witness import folder
+from tests.fixtures.witness import Running
 
-from .conftest import LOG_VKEY, NAME, ORIGIN, Running, body, is_cosigned, note
+from .conftest import LOG_VKEY, NAME, ORIGIN, body, is_cosigned, note
 
-Run = Callable[[Path], Running]
+Run = Callable[..., Running]
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -33,7 +34,7 @@ def test_a_witness_is_set_up_with_three_commands(tmp_path: Path, run_witness: Ru
     assert command("init", NAME, "--data", data).returncode == 1
     assert command("trust", "not-a-key", "--data", data).returncode == 1
     assert command("trust", LOG_VKEY, "--data", data).returncode == 0
-    answer = run_witness(tmp_path / "w").post(body(0, 3))
+    answer = run_witness(tmp_path / "w", command=True).post(body(0, 3))
     assert is_cosigned(made.stdout, note(3), answer.text)
 
 
