@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import gateway
-from consent import wording
+from consent import authority, deciding, wording
 from deploy.dev import exchange
 from gateway.audit import retention
 from gateway.audit.events import TYPES
@@ -119,12 +119,44 @@ def events() -> str:
     )
 
 
+def authority_() -> str:
+    """The page of who may decide for whom."""
+    grounds = [
+        (
+            f"`{by}`",
+            ", ".join(authority.REACH[by]) or "all",
+            ", ".join(f"`{kind}`" for kind in authority.EVIDENCE[by]),
+            f"`{authority.VRS_BASIS[by]}`" if by in authority.VRS_BASIS else "none",
+        )
+        for by in authority.REACH
+    ]
+    reasons = [(f"`{code}`", sentence) for code, sentence in deciding.REASONS.items()]
+    ends = [
+        (f"`{code}`", f"`{theirs}`", "as if never given" if code in authority.NEVER_HELD else "ends")
+        for code, theirs in authority.VRS_ENDED.items()
+    ]
+    page = _page(
+        "Who may decide for whom",
+        "An authority is recorded by staff who have seen evidence of it (`commons authority`), is asked after at "
+        "each decision, and ends together with every consent that rests on it. The rules:\n\n"
+        + (inspect.getdoc(deciding) or "").partition("\n\n")[2]
+        + "\n\nAuthority over a child rests at 13 and 16 until somebody has looked at it, and ends at 18. Whoever "
+        "acts for a person sees neither what is kept from them nor how much that is.\n\n## Grounds",
+        ("Ground", "Sectors it can reach", "Evidence", "NHS England's legal basis code"),
+        grounds,
+    )
+    refused = _table(("Reason", "What is said"), reasons)
+    ended = _table(("Reason", "NHS England's status reason", "Consents given under it"), ends)
+    return f"{page}\n## Why somebody may not decide\n\n{refused}\n\n## Why an authority ends\n\n{ended}\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings,
     "errors.md": errors,
     "events.md": events,
     "exchange.md": agency_api,
     "consent-transitions.md": consent_transitions,
+    "authority.md": authority_,
 }
 
 
@@ -167,9 +199,11 @@ def _cell(text: str) -> str:
 
 
 def _page(title: str, lead: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    table = [head, tuple("---" for _ in head), *rows]
-    lines = [f"| {' | '.join(row)} |" for row in table]
-    return "\n".join([f"# {title}", "", GENERATED, "", lead, "", *lines, ""])
+    return "\n".join([f"# {title}", "", GENERATED, "", lead, "", _table(head, rows), ""])
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, tuple("---" for _ in head), *rows])
 
 
 def main() -> None:
