@@ -18,6 +18,7 @@ from gateway import sandbox as town
 from gateway.audit.log import LogRefused
 from gateway.auditing import AuditFault
 from gateway.cli import (  # a line each, so that groups can be added side by side
+    agreement,
     audit,
     authority,
     consent,
@@ -66,6 +67,7 @@ for name, group in {
     "override": officers.override,
     "audit": audit.group,
     "policy": policy.group,
+    "agreement": agreement.group,
     "erasure": erasing.group,
     "sandbox": sandbox.people,
     "witness": witnessing.group,

@@ -18,11 +18,13 @@ SourceId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+/[a-z0-9-]
 
 
 class Party(Struct, frozen=True, forbid_unknown_fields=True):
-    """One organisation in the agreement: it receives, it is a source, or it processes for another."""
+    """One organisation in the agreement: it receives, it is a source, or it processes for another. `capacity`: in
+    the words of UK GDPR Articles 4(7), 26 and 28."""
 
     organisation: OrganisationId
     role: Literal["recipient", "source", "processor"]
     name: Sentence
+    capacity: Literal["controller", "joint-controller", "processor"] = "controller"
 
 
 class Validity(Struct, frozen=True, forbid_unknown_fields=True, rename={"since": "from"}):
@@ -52,6 +54,7 @@ class Term(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one source may give: categories → fields, both bases, and how much a refusal may say.
 
     `opt_out`: why the national data opt-out does not stop it, where the purpose is beyond individual care.
+    `condition`: the condition of DPA 2018 Schedule 1, where it is not the one that the Article 9 basis names.
     `public_interest`: the test that was made where the duty of confidence yields to the public interest.
     """
 
@@ -63,6 +66,7 @@ class Term(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     disclosure: Disclosure
     categories: Annotated[dict[Code, Annotated[tuple[str, ...], Meta(min_length=1)]], Meta(min_length=1)]
     statute: Statute | None = None
+    condition: Annotated[str, Meta(pattern=r"^(DPA 2018 Sch 1 para [0-9]+)?$")] = ""
     opt_out: OptOut | None = None
     public_interest: PublicInterest | None = None
 
@@ -107,6 +111,9 @@ def faults(
         yield "it ends before it begins"
     if not agreement.recipients:
         yield "nobody receives anything"
+    for party in agreement.parties:
+        if (party.role == "processor") is not (party.capacity == "processor"):
+            yield f"{party.organisation} must be a processor both by role and by capacity, or by neither"
     yield from (f"purpose {code} is not in the code list" for code in agreement.purposes if code not in purposes)
     yield from (f"role {code} is not in the code list" for code in agreement.roles.any_of if code not in roles)
     hours = agreement.conditions.hours

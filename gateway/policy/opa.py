@@ -37,6 +37,10 @@ CONNECTIONS = 64
 """Open connections to OPA; kept alive and used again. A query that finds none free waits within its timeout."""
 
 
+AT_ONCE = 4
+"""Canaries asked side by side: more would make OPA too slow for the queries of citizens."""
+
+
 class _Client(AsyncOpaClient):  # type: ignore[misc]  # the package has no types
     """AsyncOpaClient with a bounded pool and, where a path is given, a Unix socket."""
 
@@ -157,7 +161,7 @@ class OpaJudges:
             self._last.coming = law.revision
         await self._loaded(law.revision)
         judge = OpaJudge(self._opa, law.revision)
-        for some in _batched(canaries.questions(law.vocabulary), CONNECTIONS // 4):
+        for some in _batched(canaries.questions(law.vocabulary), AT_ONCE):
             decisions = await asyncio.gather(*[judge.judge(facts) for _, facts in some])
             for (what, _), decision in zip(some, decisions, strict=True):
                 if any(verdict.allow for verdict in decision.verdicts):

@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.policy.agreements import Agreement
-from gateway.policy.vocabulary import Vocabulary
+from gateway.policy.reading import CAPACITY, PARTY, asked_for
+from gateway.policy.vocabulary import Category, Vocabulary
 
 HEAD = """# The law of the commons
 
@@ -61,20 +62,8 @@ def _words(vocabulary: Vocabulary) -> Iterator[str]:
         ),
     )
     yield "## Categories"
-    yield _table(
-        ("Code", "Name", "In Welsh", "Fields", "Article 9", "Safe without it"),
-        (
-            (
-                f"`{c.code}`",
-                c.title,
-                c.title_cy,
-                ", ".join(c.fields),
-                "yes" if c.special else "no",
-                "no" if c.critical else "yes",
-            )
-            for c in vocabulary.categories.values()
-        ),
-    )
+    for category in vocabulary.categories.values():
+        yield from _category(category)
     yield "## Lawful bases"
     yield _table(
         ("Code", "Name", "To the citizen", "Condition"),
@@ -95,58 +84,51 @@ def _words(vocabulary: Vocabulary) -> Iterator[str]:
     )
 
 
+def _category(category: Category) -> Iterator[str]:
+    yield f"### `{category.code}`: {category.title}"
+    special = "Article 9 data" if category.special else "no Article 9 data"
+    safe = "An answer without it is not safe to rely on. " if category.critical else ""
+    standard = f" Standard: <{category.standard}>." if category.standard else ""
+    yield f"In Welsh: {category.title_cy}. Sector: {category.sector}; {special}. {safe}{standard}".strip()
+    yield _table(
+        ("Field", "Name", "In Welsh", "Type", "Sensitivity", "Code system"),
+        (
+            (f"`{name}`", field.title, field.title_cy, field.type, field.sensitivity, field.standard)
+            for name, field in category.fields.items()
+        ),
+    )
+
+
 def _agreement(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[str]:
     yield f"### {agreement.id}: {agreement.title}"
     yield agreement.summary
-    roles = ", ".join(vocabulary.roles[code].title for code in agreement.roles.any_of) or "none asked for"
     purposes = ", ".join(f"`{code}`" for code in agreement.purposes)
     yield "\n".join(
         [
-            f"- Receives: {', '.join(p.name for p in agreement.parties if p.role == 'recipient')}",
+            *(f"- {party.name} {PARTY[party.role]}, as {CAPACITY[party.capacity]}" for party in agreement.parties),
             f"- Purposes: {purposes}",
-            f"- Roles: {roles}",
-            f"- In force: {agreement.valid.since} until {agreement.valid.until}",
+            *(f"- {line.removesuffix('.')}" for line in asked_for(agreement, vocabulary)),
             f"- Kept for {agreement.retention_days} days; "
             + ("may be passed on" if agreement.onward_sharing else "may not be passed on"),
-            *_conditions(agreement),
+            f"- {agreement.dpia}; {agreement.contact}",
         ]
     )
     yield _table(
-        ("Source", "Category", "Fields", "Lawful basis", "Confidentiality", "A refusal says"),
+        ("Source", "Category", "Fields", "Lawful basis", "Confidentiality", "Statute", "A refusal says"),
         (
             (
                 f"`{term.source}`",
                 f"`{category}`",
                 ", ".join(fields),
-                " + ".join(basis for basis in (term.lawful_basis, term.special_category_basis) if basis),
+                " + ".join(filter(None, (term.lawful_basis, term.special_category_basis, term.condition))),
                 f"`{term.confidentiality_basis}`",
+                f"[{term.statute.title}]({term.statute.uri})" if term.statute else "",
                 {"explain": "why", "generic": "that something is missing", "silent": "nothing"}[term.disclosure],
             )
             for term in agreement.terms
             for category, fields in term.categories.items()
         ),
     )
-
-
-def _conditions(agreement: Agreement) -> Iterator[str]:
-    asked, hours, frequency = agreement.conditions, agreement.conditions.hours, agreement.conditions.frequency
-    if agreement.roles.training:
-        yield f"- Training: {', '.join(agreement.roles.training)}"
-    if hours:
-        days = ", ".join(day.capitalize() for day in hours.weekdays)
-        yield f"- Hours: {hours.since} until {hours.until} (Europe/London), {days}"
-    if frequency:
-        yield f"- Frequency: at most {frequency.times} answers about one person in {frequency.days} days"
-    if asked.relationships:
-        yield f"- Relationship: {' or '.join(asked.relationships)}, as the register knows it"
-    if asked.declared_reasons:
-        yield f"- A reason is declared: {' or '.join(asked.declared_reasons)}"
-    for role, labels in asked.sensitivity.items():
-        yield f"- `{role}` sees only fields that are: {', '.join(labels)}"
-    if asked.overrides:
-        yield f"- Break-glass for: {', '.join(asked.overrides)}"
-    if asked.suppress_counts_below:
-        yield f"- Numbers under {asked.suppress_counts_below} people are not shown to others"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

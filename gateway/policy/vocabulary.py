@@ -287,6 +287,18 @@ def load(folder: Path | None = None) -> Vocabulary:
     )
 
 
+def wrong_with(agreement: Agreement, vocabulary: Vocabulary) -> Iterable[str]:
+    """What is wrong with an agreement beside the words of `vocabulary`; nothing when it is right."""
+    return faults(
+        agreement,
+        fields=vocabulary.field_sets,
+        purposes=frozenset(vocabulary.purposes),
+        roles=frozenset(vocabulary.roles),
+        lawful_bases={code: basis.article for code, basis in vocabulary.lawful_bases.items()},
+        confidentiality_bases=frozenset(vocabulary.confidentiality_bases),
+    )
+
+
 def _by_code(values: Iterable[T], what: str) -> Mapping[str, T]:
     keyed: dict[str, T] = {}
     for value in values:

@@ -193,3 +193,30 @@ def test_a_gateway_without_a_law_does_not_start(commons: Run) -> None:
     assert refused.status == 1
     assert "commons policy activate" in refused.said
     assert "Traceback" not in refused.said
+
+
+def test_a_new_version_of_an_agreement_says_by_its_status_whether_it_widens(commons: Run, tmp_path: Path) -> None:
+    policies = Path(__file__).parents[2] / "policies"
+    one = policies / "data" / "agreements" / "dsa-2026-014.yaml"
+    other = tmp_path / "dsa-2026-014.yaml"
+    other.write_text(one.read_text().replace("[title, goal, status,", "[title, status,"))
+    narrower = commons("agreement", "diff", str(one), str(other))
+    assert narrower.status == 0
+    assert "- uk/nhs/XZZ01 may no longer see" in narrower.said
+    assert "support.plan (goal)" in narrower.said
+    wider = commons("agreement", "diff", str(other), str(one))
+    assert (wider.status, "Wider than before." in wider.said) == (3, True)
+    assert commons("agreement", "diff", str(policies), str(policies)).status == 0
+
+
+def test_an_agreement_is_checked_and_read(commons: Run, tmp_path: Path) -> None:
+    one = Path(__file__).parents[2] / "policies" / "data" / "agreements" / "dsa-2026-070.yaml"
+    assert "dsa-2026-070.yaml: right" in commons("agreement", "check", str(one)).said
+    wrong = tmp_path / "dsa-2026-070.yaml"
+    wrong.write_text(one.read_text().replace("safeguarding-lead", "gossip").replace("6(1)(c)", "6(1)(z)"))
+    refused = commons("agreement", "check", str(wrong))
+    assert refused.status == 1
+    assert "role gossip is not in the code list; 6(1)(z) is not an Article 6 basis" in refused.said
+    assert "Safeguarding lead" in commons("agreement", "explain", "dsa-2026-070").said
+    assert commons("agreement", "explain", str(wrong)).status == 1
+    assert "there is no agreement dsa-0" in commons("agreement", "explain", "dsa-0").said

@@ -66,10 +66,10 @@ def test_conditions_are_read_and_shown_on_the_page(folder: Path, changed: Callab
     assert made["relationships"] == {"referral": True, "registered-patient": True}
     page = pages.law(vocabulary)
     for line in (
-        "Hours: 08:30 until 24:00",
-        "at most 3 answers",
-        "Break-glass for: vital-interests",
-        "under 5 people",
+        "Only from 08:30 until 24:00",
+        "At most 3 answers",
+        "Break-glass may lift what can be lifted, for: vital-interests",
+        "fewer than 5 people",
     ):
         assert line in page
 

@@ -26,7 +26,7 @@ from gateway.policy.vocabulary import Vocabulary, load
 from tests.fixtures.law import Steward, edited, stripped
 from tests.fixtures.opa import Line, OpaServer, line_to, opa_server
 
-TIMEOUT_MS = 400
+TIMEOUT_MS = 1000
 
 Lawful = Callable[[str, str], Facts]
 
