@@ -20,6 +20,7 @@ from gateway.auditing import AuditFault
 from gateway.cli import (  # a line each, so that groups can be added side by side
     agreement,
     audit,
+    authoring,
     authority,
     consent,
     erasing,
@@ -74,6 +75,9 @@ for name, group in {
 }.items():
     app.add_typer(group, name=name)
 
+policy.group.command("test")(authoring.proofs_)
+policy.group.command("new")(authoring.new)
+policy.group.command("ask")(authoring.ask)
 policy.group.command("replay")(rehearsing.replay_)
 policy.group.command("rehearse")(rehearsing.rehearse_)
 

@@ -96,6 +96,14 @@ def test_a_citizen_sees_agrees_and_takes_it_back_as_told(world: World, tmp_path:
     check(wanted, run(world, tmp_path, wanted))
 
 
+def test_a_rule_is_changed_as_told(world: World, tmp_path: Path, opa: str) -> None:
+    wanted = [step for step in steps("change-a-rule.md") if step.kind != "activate"]
+    check(wanted, run(world, tmp_path, wanted))
+    page = (tmp_path / "rehearsal.html").read_text()
+    assert "What this change of the law would have changed" in page
+    assert opa
+
+
 def test_an_agency_is_added_as_told(world: World, tmp_path: Path) -> None:
     every = steps("add-an-agency.md")
     before = [step for step in every if step.kind != "restarted"]
