@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tests.bench import measure, programs, withdrawal
+from tests.bench import log, measure, programs, withdrawal
 from tests.bench.__main__ import main
 from tests.bench.candidate import DUTIES, Candidate
 from tests.bench.pinned import CANDIDATE_CORE, Pinned, free_port
@@ -71,3 +71,13 @@ def test_a_withdrawal_is_measured_from_its_acknowledgement_to_the_refusal(world:
     assert (row.rounds, row.late) == (3, 0)
     assert 0 < row.p50_ms <= row.p99_ms == row.most_ms
     assert row.withdrawal_p50_ms > 0
+
+
+def test_the_bench_of_the_log_prints_its_figures_and_finds_the_log_whole_after_a_kill(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    log.main(["--seconds", "0.4", "--stores", "SQLite", "--data", str(tmp_path)])
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("acknowledged entries stand") == 2
+    for told in ("Tessera POSIX", "in the process", "4 workers", "10,000 entries/s", "25 ms"):
+        assert told in said

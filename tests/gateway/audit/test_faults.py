@@ -102,7 +102,7 @@ async def test_whatever_a_killed_writer_acknowledged_is_in_a_log_that_verifies(
     engine = db.connect(database_url)
     chosen = random.Random(11)
     acknowledged: list[str] = []
-    for round_ in range(20 if soak else 2):
+    for round_ in range(200 if soak else 2):
         writer = start_writer(database_url, keys)
         acknowledged += read_some(writer, chosen.randrange(1, 400))
         writer.send_signal(signal.SIGKILL)

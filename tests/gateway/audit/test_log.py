@@ -16,10 +16,11 @@ from consent.tables import consent_head
 from gateway import db, keyring
 from gateway.audit import leaf, verify
 from gateway.audit.log import Claim, Claimed, Committed, Guard, Log, LogRefused, Moved
+from gateway.audit.sequencer import CLAIM_LIFETIME_MS
 from gateway.errors import AuditUnavailable
 from gateway.keyring import Keyring
 
-from .conftest import ORIGIN, MakeEntry, MakeLog, unguard
+from .conftest import IN_2026, ORIGIN, MakeEntry, MakeLog, unguard
 
 Export = Callable[[Log, Path], Path]
 
@@ -277,3 +278,31 @@ async def test_tiles_beyond_the_log_are_not_there(log: Log, make_entry: MakeEntr
 def test_nothing_of_the_keys_shows_in_a_representation(keys: Keyring) -> None:
     assert keys.seal.hex() not in repr(keys)
     assert "seal" not in repr(keys)
+
+
+async def test_a_claim_is_forgotten_after_a_day_and_not_before(
+    engine: Engine, make_log: MakeLog, make_entry: MakeEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.audit.sequencer.SWEEP_AFTER", 10)
+    monkeypatch.setattr("gateway.audit.sequencer.SWEEP", 25)
+    now = IN_2026
+    log = make_log(engine, clock=lambda: now)
+    await log.start()
+
+    async def claim(n: int) -> object:
+        key = Claim("system", n.to_bytes(32), b"d" * 32, f"query-{n}")
+        return await log.append(make_entry(now % 10**9 + n, at_ms=now), claim=key)
+
+    for n in range(60):
+        assert isinstance(await claim(n), Committed)
+    now += CLAIM_LIFETIME_MS - 1
+    for n in range(100, 160):  # some rounds of sweeping
+        await claim(n)
+    assert await claim(7) == Claimed("query-7", same_request=True)
+    now += 2
+    for n in range(200, 300):
+        await claim(n)
+    with db.read(engine) as connection:
+        left = connection.execute(text("SELECT count(*), min(at_ms) FROM log.claim")).one()
+    assert tuple(left) == (160, IN_2026 + CLAIM_LIFETIME_MS - 1)
+    assert isinstance(await claim(7), Committed)
