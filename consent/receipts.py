@@ -39,6 +39,10 @@ STATUS: dict[Kind, str] = {
     Kind.SUPERSEDED: "dpv:ConsentInvalidated",
     Kind.OBJECTED: "dpv:PublicInterestObjected",
     Kind.OBJECTION_UPHELD: "dpv:PublicInterestObjected",
+    Kind.OBJECTION_OVERRIDDEN: "dpv:PublicInterestObjected",
+    Kind.OBJECTION_TAKEN_BACK: "dpv:PublicInterestObjected",
+    Kind.OPTED_OUT: "dpv:OptingOutFromProcess",
+    Kind.OPTED_IN: "dpv:OptingInToProcess",
 }
 """Kind of event → DPV status (`dpv:hasConsentStatus`): the kinds that there are receipts for. What an objection is
 against stands in the event (`lawful_basis`), and decides its status where it is another one."""
@@ -53,6 +57,10 @@ _DID: dict[Kind, str] = {
     Kind.SUPERSEDED: "The agreement changed, so your consent to it has ended. Nothing more is shared under it.",
     Kind.OBJECTED: "You objected to this sharing.",
     Kind.OBJECTION_UPHELD: "Your objection was upheld. This is no longer shared.",
+    Kind.OBJECTION_OVERRIDDEN: "Your objection was looked at, and there are reasons that outweigh it.",
+    Kind.OBJECTION_TAKEN_BACK: "You took your objection back.",
+    Kind.OPTED_OUT: "You opted out of uses beyond your own care, everywhere.",
+    Kind.OPTED_IN: "You ended your opt-out.",
 }
 
 
@@ -178,28 +186,29 @@ def claims(
 
 def plain(claimed: Mapping[str, Any]) -> str:
     """A receipt in plain words, from its claims alone, so that the two cannot differ."""
-    kind = Kind(claimed["iso27560:event_type"])
+    kind, about = Kind(claimed["iso27560:event_type"]), claimed["agreement"]
     lines = [
         "RECEIPT FOR A DECISION ABOUT YOUR INFORMATION",
         "",
         _DID[kind],
         "",
-        f"What it is about: {claimed['agreement']['title']} ({claimed['agreement']['id']})",
-        f"Who receives it: {_names(claimed['dpv:hasRecipient'], 'name')}",
-        f"What for: {_names(claimed['dpv:hasPurpose'], 'title')}",
-        f"What kind of information: {_names(claimed['dpv:hasPersonalData'], 'title')}",
+        *([f"What it is about: {about['title']} ({about['id']})"] if about["id"] else []),
+        f"Who receives it: {_names(claimed['dpv:hasRecipient'], 'name') or 'every organisation'}",
+        f"What for: {_names(claimed['dpv:hasPurpose'], 'title') or 'every purpose'}",
+        f"What kind of information: {_names(claimed['dpv:hasPersonalData'], 'title') or 'all kinds'}",
         f"When you decided: {_day(claimed['iso27560:event_time'])}",
     ]
     if valid := claimed.get("dct:valid"):
         lines.append(f"It ends by itself: {_day(valid['until'])}")
     controller = claimed["dpv:hasDataController"]
+    contact, links = controller.get("contact", ""), claimed["links"]
     for one in claimed.get("stop", {}).get("recipients", ()):
         lines += ["", f"Told to stop: {one['name']}, {_day(one['told_at'])}", *_answers(one)]
     lines += [
-        f"Who answers for it: {controller['name']}, {controller['contact']}",
+        *([f"Who answers for it: {controller['name']}, {contact}"] if controller["name"] else []),
         "",
         f"To change your mind: {claimed['links']['withdraw']}",
-        f"To complain: {controller['contact']}, or the Information Commissioner: {claimed['links']['complain']}",
+        f"To complain: {contact or 'this service'}, or the Information Commissioner: {links['complain']}",
         "",
         f"Receipt {claimed['jti']}",
         f"Words you were shown: {_words(claimed['dpv:hasNotice'])}",

@@ -8,7 +8,8 @@ import hashlib
 from enum import StrEnum
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.errors import LedgerCorrupt
 from consent.tables import consent_words
@@ -47,8 +48,10 @@ _found = select(consent_words).where(consent_words.c.hash == bindparam("hash_"))
 
 
 def keep(connection: Connection, shown: Shown) -> str:
-    """Store words unless they are there; gives their hash. Never changes what is there."""
+    """Store words unless they are there; gives their hash. Never changes what is there; two citizens may be the
+    first to read the same words at the same moment."""
     if connection.execute(_found, {"hash_": shown.hash}).first() is None:
+        inserted = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         row = {
             "hash": shown.hash,
             "agreement": shown.agreement,
@@ -58,7 +61,7 @@ def keep(connection: Connection, shown: Shown) -> str:
             "words": shown.words.encode(),
             "at": shown.at,
         }
-        connection.execute(insert(consent_words), row)
+        connection.execute(inserted(consent_words).values(row).on_conflict_do_nothing())
     return shown.hash
 
 

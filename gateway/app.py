@@ -83,6 +83,7 @@ from gateway.web.consent import (
     requests,
     stops,
     uses,
+    words,
 )
 from gateway.web.consent.parts import Parts
 from gateway.web.record_queries import ASK, PREVIEW, RecordQueries
@@ -356,6 +357,7 @@ async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExit
         objections,
         deliveries,
         authorities,
+        words,
     ):
         app.include_router(noun.router(parts))
 

@@ -20,6 +20,7 @@ from consent.deciding import NotAllowed
 from consent.errors import WiderThanAsked
 from consent.model import Event, Provision, Recorded
 from consent.requests import Answer, Request
+from consent.shown import Shown, keep
 from consent.words import Channel, Kind, State
 from gateway import db
 from gateway.audit.log import Log
@@ -156,6 +157,8 @@ class Answering:
                 parties=may.parties if reply.given else (),
             )
             recorded = ledger.record(connection, event)
+            if reply.given:
+                keep(connection, Shown(event.agreement, self.words(made)[0], now, reply.language))
             if self._waits(connection, event):
                 return event, recorded
             answer = Answer(

@@ -25,6 +25,7 @@ from consent.concealment import may_see
 from consent.deciding import NotAllowed
 from consent.errors import AlreadyWithdrawn
 from consent.model import Channel, Event, Kind, Provision, Recorded, Standing, State
+from consent.shown import Shown, keep
 from consent.tables import consent_event
 from consent.words import PERMITTING, By
 from gateway import db
@@ -172,13 +173,12 @@ class Deciding:
             if decision.verb != "refuse":
                 provision = await asyncio.to_thread(self._spelt_out, person, sharing, provision)
         kind = KINDS[decision.verb]
-        notice = ""
-        if kind in PERMITTING:
-            notice = self.words(decision.record).hash
-            if decision.notice_hash != notice:
-                raise NoticeChanged
+        words = self.words(decision.record) if kind in PERMITTING else None
+        if words is not None and decision.notice_hash != words.hash:
+            raise NoticeChanged
+        notice = words.hash if words is not None else ""
         event = self._event(person, sharing, kind, provision, channel, decision.days, notice)
-        return await self._record(event, actor or person)
+        return await self._record(event, actor or person, words)
 
     async def withdraw(self, person: str, id: str, *, actor: str = "", channel: Channel = Channel.WEB) -> Decided:
         """Take back all consent that a record rests on; one that is taken back already is told so, with the event
@@ -202,19 +202,22 @@ class Deciding:
         if actor not in ("", person):
             await asyncio.to_thread(self.record, person, id, actor)
 
-    async def _record(self, event: Event, actor: str) -> Decided:
-        decided, recorded = await asyncio.to_thread(self._write, event, actor)
+    async def _record(self, event: Event, actor: str, words: Words | None = None) -> Decided:
+        decided, recorded = await asyncio.to_thread(self._write, event, actor, words)
         await self._log.append(recording.entry(decided, recorded.hash))
         return Decided(decided.id, recorded.seq, decided.kind)
 
-    def _write(self, event: Event, actor: str) -> tuple[Event, Recorded]:
-        """Record an event in the right in which `actor` may decide it, found under the lock of the person's chain.
+    def _write(self, event: Event, actor: str, words: Words | None) -> tuple[Event, Recorded]:
+        """Record an event in the right in which `actor` may decide it, found under the lock of the person's chain,
+        and keep the words that were read.
         The person's own no needs no right, so nothing that could fail is asked for it."""
         with db.write(self._engine) as connection:
             ledger.hold(connection, event.person)
             if actor != event.person or event.kind in PERMITTING:
                 event = self._in_right(connection, event, actor)
             recorded = ledger.record(connection, event)
+            if words is not None:
+                keep(connection, Shown(event.agreement, words.text, event.at, words.language))
             self._propagation.tell(connection, event, recorded)
             return event, recorded
 

@@ -348,9 +348,7 @@ def test_no_usable_credential_is_in_the_databases(loud: Loud) -> None:
     jwt = re.compile(rb"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{20,}")
     private = re.compile(rb'"d"\s*:\s*"[A-Za-z0-9_-]{40,}"|PRIVATE KEY')
     for file in filter(Path.is_file, sorted(loud.world.settings.data_dir.glob("*.db*"))):
-        for token in jwt.findall(
-            file.read_bytes()
-        ):  # a signed notice to a recipient opens nothing
+        for token in jwt.findall(file.read_bytes()):  # a signed notice to a recipient opens nothing
             head = json.loads(base64.urlsafe_b64decode(token.partition(b".")[0] + b"=="))
             assert head["typ"] in {"consent-notice+jwt", "consent-receipt+jwt"}
         assert private.search(file.read_bytes()) is None

@@ -21,8 +21,16 @@ from tests.fixtures.commons import World, running
 STORIES = ("consent-given", "all-returned")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def patient() -> Iterator[None]:
+    """A log that waits for a slow machine: a 503 is an honest answer, and says nothing here."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("COMMONS_LOG_COMMIT_DEADLINE_MS", "20000")
+        yield
+
+
 @pytest.fixture(scope="module")
-def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def on_sqlite(patient: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A commons of this module's own: what is decided here is nobody else's business."""
     with running(tmp_path_factory.mktemp("stops")) as world:
         yield world
@@ -30,7 +38,7 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def on_postgresql(
-    new_postgres: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+    patient: None, new_postgres: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[World, str]]:
     """A commons over PostgreSQL, and the address of a second node."""
     with (
@@ -40,7 +48,7 @@ def on_postgresql(
         yield world, other
 
 
-def put(world: World, nodes: list[str], operations: int, *, batch: int = 10_000) -> list[Invocation]:
+def put(world: World, nodes: list[str], operations: int, *, batch: int = 4000) -> list[Invocation]:
     """The history of that many operations; sessions and tokens are renewed between batches."""
     history: list[Invocation] = []
     for at in range(0, operations, batch):

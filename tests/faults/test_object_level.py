@@ -40,6 +40,7 @@ PUBLIC = {
     ("GET", "/.well-known/jwks.json"),
     ("POST", "/oauth2/token"),
     ("POST", "/v1/sign-ins"),
+    ("GET", "/v1/consent/notices/{hash}"),
     ("POST", "/v1/sessions"),
     ("GET", "/log/checkpoint"),
     ("GET", "/law/in-force.tar.gz"),

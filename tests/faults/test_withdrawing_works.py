@@ -145,3 +145,24 @@ def test_a_log_that_takes_nothing_leaves_the_stop_standing(broken: World, desk: 
     again = desk.post(f"/v1/consent/records/{record}/withdraw").json()
     assert again["already"]
     assert httpx.get(broken.url + "/health/ready").status_code == 200
+
+
+def test_a_recipient_who_is_late_is_told_again_and_the_citizen_sees_it(broken: World, desk: Desk) -> None:
+    stopped = withdraw(desk)
+    [told] = stopped["told"]
+    keys = keyring.load(broken.settings.keys)
+    engine = db.connect(broken.settings.url)
+    tomorrow = time.time() + 86_400
+    try:
+        law = vocabulary.load()
+        parts = (engine, keys.token[0], person_keys(keys), lambda: law)
+        propagation = Propagation(*parts, public_url=broken.url, clock=lambda: tomorrow)
+        assert propagation.chase() >= 1
+        assert propagation.chase() == 0
+    finally:
+        engine.dispose()
+    assert broken.get(f"/v1/consent-notices/{told['notice']}").json()["reminder"] == 1
+    assert "reminded" not in desk.get(stopped["receipt"], "text/plain").text  # late tomorrow, and not yet today
+    sent = sql(broken, "commons.db", "SELECT payload FROM notice WHERE kind = 'consent.stopped'")
+    reminders = [json.loads(row[0])["data"]["reminder"] for row in sent if told["notice"] in bytes(row[0]).decode()]
+    assert sorted(reminders) == [0, 1]

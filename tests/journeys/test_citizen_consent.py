@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -214,6 +215,16 @@ def test_a_consent_is_renewed_while_it_stands_and_has_a_receipt_of_its_own(desk:
     assert after["support.plan"] > until["support.plan"] + 180 * 86_400
     claims = desk.claims(renewed.json())
     assert claims["dpv:hasConsentStatus"] == "dpv:RenewedConsentGiven"
+
+
+def test_the_words_of_a_receipt_can_be_read_by_anybody_and_have_its_hash(world: World, desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)
+    notice = desk.claims(desk.give(record["id"], ["support.plan"]))["dpv:hasNotice"]
+    reply = httpx.get(notice["href"])
+    assert (reply.status_code, reply.headers["content-language"]) == (200, "en")
+    assert hashlib.sha256(reply.content).hexdigest() == notice["hash"]
+    assert reply.text == desk.notice(record["id"])["text"]
+    assert httpx.get(f"{world.url}/v1/consent/notices/{'0' * 64}").status_code == 404
 
 
 def test_agreeing_to_words_that_one_has_not_read_is_no_consent(desk: Desk) -> None:
