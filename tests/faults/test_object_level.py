@@ -43,6 +43,8 @@ PUBLIC = {
     ("GET", "/v1/consent/notices/{hash}"),
     ("POST", "/v1/sessions"),
     ("GET", "/log/checkpoint"),
+    ("GET", "/log/health"),
+    ("GET", "/log/{year}/growth/{old}"),
     ("GET", "/law/in-force.tar.gz"),
     ("GET", "/log/tile/{path:path}"),
     ("GET", "/log/{year}/checkpoint"),
