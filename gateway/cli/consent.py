@@ -15,7 +15,7 @@ from consent.model import Channel, Kind
 from consent.words import NATIONAL_DATA_OPT_OUT
 from gateway import db
 from gateway.cli.shared import ASKED_FOR, Data, out
-from gateway.consents import recording, revisions
+from gateway.consents import exchange, recording, revisions
 from gateway.consents.answering import Reply
 from gateway.consents.counter import Heard, counter
 from gateway.demo import progress
@@ -227,3 +227,39 @@ def consent_revise(
     out.print(
         f"{done.verdict.title()}: {done.asked} consents suspended and asked again, {done.carried} carried over."
     )
+
+
+class Form(StrEnum):
+    """In whose shapes records are exchanged."""
+
+    FHIR = "fhir"
+    GOVSTACK = "govstack"
+
+
+@group.command("export")
+def consent_export(
+    data: Data,
+    form: Annotated[Form, typer.Option(help="FHIR R4 Consent, or GovStack ConsentRecord.")] = Form.FHIR,
+    identifier: Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)] = "",
+    identifier_system: Annotated[str, typer.Option(help="URI of the identifier's system.")] = NHS_NUMBER,
+) -> None:
+    """Print a citizen's consent records as JSON: a FHIR Bundle, or a list of GovStack records."""
+    print(exchange.exported(load(data), normalise(identifier_system, identifier), form.value))
+
+
+@group.command("import")
+def consent_import(
+    file: Annotated[Path, typer.Argument(help="What `export` printed, here or elsewhere.", exists=True)],
+    data: Data,
+    form: Annotated[Form, typer.Option(help="FHIR R4 Consent, or GovStack ConsentRecord.")] = Form.FHIR,
+    staff: Annotated[str, typer.Option(help="Opaque id of the member of staff who imports.")] = "staff",
+    identifier: Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)] = "",
+    identifier_system: Annotated[str, typer.Option(help="URI of the identifier's system.")] = NHS_NUMBER,
+) -> None:
+    """Record what another system holds of a citizen's consents in force and refusals. What has ended there is not
+    taken over, nor what somebody else decided for them."""
+    citizen = normalise(identifier_system, identifier)
+    found = asyncio.run(exchange.imported(load(data), citizen, file.read_bytes(), form.value, staff))
+    out.print(f"{found.recorded} decisions recorded, {found.known} were known.")
+    for id_, why in found.left_out:
+        out.print(f"Left out: {id_}: {why}", highlight=False, markup=False)
