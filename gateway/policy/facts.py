@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, field, structs
 
 from consent.model import Held, ObjectionStanding, ObjectionState, Standing, State
 from consent.rules import held
@@ -216,6 +216,26 @@ def facts(
             ]
         ),
     )
+
+
+def under(given: Facts, standing: Standing) -> Facts:
+    """The same facts with consent, objections and opt-outs as `standing` says, for asking what a decision would
+    change; accesses that a consent counts are taken not to have happened."""
+    pairs = []
+    for pair in given.pairs:
+        found = held(
+            standing, pair.category, pair.source, given.now, given.request.agreement, given.caller.role, ""
+        )
+        windows = {found.frequency.window_s: 0} if found.frequency else {}
+        pairs.append(
+            structs.replace(
+                pair,
+                consent=_consent(found, (given.now // DAY_S + 1) * DAY_S, windows),
+                objection=_objection(standing.objections, pair.category),
+            )
+        )
+    person = structs.replace(given.person, opt_outs=standing.opt_outs)
+    return structs.replace(given, person=person, pairs=tuple(pairs))
 
 
 def _caller(caller: Caller, user: User | None) -> CallerFacts:
