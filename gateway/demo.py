@@ -36,6 +36,7 @@ from gateway.consents import checking
 from gateway.identity.client import ask_token
 from gateway.settings import Settings
 from gateway.visiting import Visitor, VisitRefused
+from gateway.witness import folder as witness
 
 SYSTEM = "xzz01-discharge"
 AGREEMENT = "dsa-2026-014"
@@ -103,7 +104,8 @@ async def _set_up(
         twins.write_secrets(settings.secrets)
         bar.update(twins_bar, completed=1)
         gateway_bar = bar.add_task("The gateway", total=1)
-        await up.enter_async_context(_gateway(data_dir, port, settings))
+        policy = await up.enter_async_context(_witness(data_dir, settings))
+        await up.enter_async_context(_gateway(data_dir, port, settings, policy))
         bar.update(gateway_bar, completed=1)
     return settings, twins
 
@@ -182,15 +184,28 @@ async def _scenes(
     await _hold(stage, http, citizen, stopped, token, key_text)
 
     say("[bold]6. The log proves it", align="left")
+    policy = (settings.data_dir / "policy.txt").read_text()
+    await _published(http)
     for receipt in (receipt_1, receipt_2, receipt_3):
         async with http.get(receipt, headers={"Authorization": f"Bearer {token}", "Accept": "text/plain"}) as reply:
             proof = await reply.text()
-        stage.check(verify.proof(proof, key_text).ok, "an answer's receipt is proven to stand in the log")
+        stage.check(verify.proof(proof, policy=policy).ok, "an answer's receipt is proven to stand in the log")
     report = await asyncio.to_thread(
-        verify.log, f"{settings.public_url}/log", key_text, token=settings.log_monitor_token or ""
+        verify.log, f"{settings.public_url}/log", policy=policy, token=settings.log_monitor_token or ""
     )
     stage.check(report.ok, f"the whole log verifies: {report.size} entries, read over HTTP by stand-alone code")
+    stage.check(report.witnesses == ("demo",), "and a witness, a program of its own, has cosigned its checkpoint")
     await citizen.sign_out()
+
+
+async def _published(http: aiohttp.ClientSession) -> None:
+    """Wait until what is in the log is published, which takes a second or two."""
+    for _ in range(100):
+        async with http.get("/log/health") as reply:
+            health = await reply.json()
+        if health["published_size"] == health["size"]:
+            return
+        await asyncio.sleep(0.1)
 
 
 async def _arrive(citizen: Visitor) -> str:
@@ -277,32 +292,60 @@ def _states(answer: dict[str, Any], *categories: str) -> set[str]:
 
 
 @contextlib.asynccontextmanager
-async def _gateway(data_dir: Path, port: int, settings: Settings) -> AsyncIterator[None]:
+async def _witness(data_dir: Path, settings: Settings) -> AsyncIterator[Path]:
+    """A witness as a process of its own, as somebody else would run it; gives the policy that asks for it."""
+    folder, log_key = data_dir / "witness", keyring.load(settings.keys).log.public_key()
+    key = witness.vkey_of(folder) if folder.exists() else witness.create(folder, "witness.example/demo")
+    log_vkey = vkey(shards.this_year(settings.log_origin), log_key)
+    witness.trust(folder, log_vkey)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    policy = data_dir / "policy.txt"
+    policy.write_text(f"log {log_vkey}\nwitness demo {key} {address}\nquorum demo\n")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway.cli", "witness", "serve", "--data", str(folder), "--port", str(port),
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        await _ready(f"{address}/health/live", process, "witness")
+        yield policy
+    finally:
+        await _end(process)
+
+
+@contextlib.asynccontextmanager
+async def _gateway(data_dir: Path, port: int, settings: Settings, policy: Path) -> AsyncIterator[None]:
     """The gateway as a process of its own, ready to answer."""
     process = await asyncio.create_subprocess_exec(
+        "env", f"COMMONS_LOG_POLICY={policy}",
         sys.executable, "-m", "gateway.cli", "serve", "--data", str(data_dir), "--port", str(port),
         start_new_session=True,
     )  # fmt: skip
     try:
-        await _ready(settings.public_url, process)
+        await _ready(f"{settings.public_url}/health/ready", process, "gateway")
         yield
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        await _end(process)
 
 
-async def _ready(address: str, process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    await process.wait()
+
+
+async def _ready(address: str, process: asyncio.subprocess.Process, what: str) -> None:
     async with aiohttp.ClientSession() as http:
         for _ in range(600):
             if process.returncode is not None:
-                raise DemoFault("The gateway did not start; its own words are above.")
+                raise DemoFault(f"The {what} did not start; its own words are above.")
             with contextlib.suppress(aiohttp.ClientError):
-                async with http.get(f"{address}/health/ready") as reply:
+                async with http.get(address) as reply:
                     if reply.status == 200:
                         return
             await asyncio.sleep(0.1)
-    raise DemoFault("The gateway did not become ready within a minute.")
+    raise DemoFault(f"The {what} did not become ready within a minute.")
 
 
 @contextlib.contextmanager

@@ -16,18 +16,27 @@ import orjson
 from gateway.audit import leaf
 from gateway.audit.leaf import Opened
 
-CITIZEN = ("subject", "request", "basis", "result", "facts")
+CITIZEN = ("subject", "request", "result")
 """What a citizen is shown: all but who it was at the agency, whose name is due only where it is indispensable (UK
 GDPR Article 15; CJEU C-579/21)."""
 
-AGENCY = ("actor", "subject", "request", "basis", "result")
-"""What an agency is shown of its own: not the facts, which say what others hold about the citizen."""
+AGENCY = ("actor", "subject", "request", "result")
+"""What an agency is shown of its own: not the basis and the facts, which tell of sources it must not know of."""
 
 HEADER = "c2sp.org/tlog-proof@v1"
 
 
 class NotCommitted(ValueError):  # noqa: N818  named as the condition
     """A group is not the one that the entry commits to."""
+
+
+def showable(groups: Mapping[str, Opened], allowed: Collection[str]) -> tuple[str, ...]:
+    """Which groups of an entry may be shown, of those `allowed`. A result that holds the law of a new decision
+    stays closed as that law does."""
+    inner = groups["result"].value.keys() if "result" in groups else ()
+    return tuple(
+        name for name in allowed if name in groups and not (name == "result" and {"basis", "facts"} & set(inner))
+    )
 
 
 def carried(entry: bytes, groups: Mapping[str, Opened], show: Collection[str] = ()) -> bytes:

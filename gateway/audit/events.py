@@ -70,6 +70,8 @@ TYPES: tuple[EventType, ...] = (
     EventType("audit.opened", "An auditor opened what one entry committed to, for this reason."),
     EventType("audit.exported", "An auditor took these entries out into a file of this digest, for this reason."),
     EventType("payload.erased", "What these entries committed to was deleted; the entries and their proofs stay."),
+    EventType("embargo.set", "Entries are withheld from their citizen until a date; they stand in the log."),
+    EventType("embargo.lifted", "What an embargo withheld is shown before its date."),
     EventType("hold.set", "What was sealed about a person must not be erased for the time being."),
     EventType("hold.lifted", "What was sealed about a person may be erased again."),
     EventType("key.rotated", "The key that wraps the data keys was changed, and the one before it destroyed."),

@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from gateway import db
-from gateway.audit import disclosure, leaf, merkle, sealing, tiles
+from gateway.audit import disclosure, embargo, leaf, merkle, sealing, tiles
 from gateway.audit.leaf import Opened
 from gateway.audit.sealing import SealKey
 from gateway.audit.shards import Shard
@@ -197,9 +197,14 @@ class Reader:
             if published is not None and published.size > stored.index:
                 shard = structs.replace(shard, size=published.size, checkpoint=published.checkpoint)
             path = tuple(merkle.inclusion(stored.index, shard.size, Subtrees(connection, shard)))
-        carried = disclosure.carried(stored.entry, groups, show)
+        carried = disclosure.carried(stored.entry, groups, disclosure.showable(groups, show))
         note = shard.checkpoint
         return Proof(stored.index, path, note, disclosure.proof_text(carried, stored.index, path, note))
+
+    def hidden(self, ids: Sequence[str], now_s: int) -> frozenset[str]:
+        """Those of these entries that their citizen is not shown at an instant (seconds since 1970)."""
+        with db.read(self._engine) as connection:
+            return embargo.hidden(connection, ids, now_s)
 
     def published(self, year: int | None = None) -> Published | None:
         """What was published last of a shard; None when nothing was."""

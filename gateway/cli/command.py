@@ -23,6 +23,7 @@ from gateway.cli import (  # a line each, so that groups can be added side by si
     authoring,
     authority,
     consent,
+    embargoing,
     erasing,
     officers,
     policy,
@@ -35,6 +36,7 @@ from gateway.cli import (  # a line each, so that groups can be added side by si
     witnessing,
 )
 from gateway.cli.shared import err
+from gateway.embargoes import EmbargoFault
 from gateway.erasing import ErasureFault
 from gateway.errors import CommonsError
 from gateway.identity import registry
@@ -72,6 +74,7 @@ for name, group in {
     "erasure": erasing.group,
     "sandbox": sandbox.people,
     "witness": witnessing.group,
+    "embargo": embargoing.group,
 }.items():
     app.add_typer(group, name=name)
 
@@ -84,7 +87,7 @@ policy.group.command("rehearse")(rehearsing.rehearse_)
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, AddressRefused, KeysRefused, ConsentError,
     PolicyFolderError, LogRefused, ErasureFault, AuditFault, town.TownFault, demo.DemoFault, VisitRefused,
-    LaunchError, WitnessFault, MemoryLost,
+    LaunchError, WitnessFault, MemoryLost, EmbargoFault,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 

@@ -8,12 +8,15 @@ that was refused is shown as such, without what was asked that the asker itself 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from gateway.audit.disclosure import CITIZEN
 from gateway.audit.log import Log, StoredEntry
+from gateway.errors import NotFound
 from gateway.policy.vocabulary import Vocabulary
 
 PAGE = 50
@@ -73,11 +76,21 @@ class Uses:
         found: list[Use] = []
         while len(found) < limit:
             entries = self._log.of_person(person, before=before, limit=limit)
-            found += [self._use(one) for one in entries if one.type in OUTCOMES]
+            hidden = self._log.reader.hidden([one.id for one in entries], int(time.time()))
+            found += [self._use(one) for one in entries if one.type in OUTCOMES and one.id not in hidden]
             if len(entries) < limit:
                 break
             before = entries[-1].place
         return found[:limit]
+
+    def proof(self, person: str, id: str) -> str:
+        """That a use stands in the log, as a C2SP `.tlog-proof` file that shows what the citizen may know of it.
+        Raises NotFound for one that is not about the person, or is withheld."""
+        entry = self._log.entry_by_id(id)
+        mine = self._log.of_person(person, before=entry.place + 1, limit=1) if entry else []
+        if not mine or mine[0].id != id or self._log.reader.hidden([id], int(time.time())):
+            raise NotFound
+        return self._log.proof(mine[0], CITIZEN).text
 
     def _use(self, entry: StoredEntry) -> Use:
         law = self._vocabulary()

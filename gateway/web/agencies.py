@@ -10,10 +10,11 @@ import base64
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import PlainTextResponse, Response
 from msgspec import structs
 
+from gateway.audit.disclosure import AGENCY
 from gateway.audit.log import Log, StoredEntry
 from gateway.errors import NotFound, SystemDisabled
 from gateway.evidence import Basis, Judged
@@ -61,10 +62,13 @@ def router(log: Log, agencies: Agencies, vocabulary: Vocabulary) -> APIRouter:
         responses={200: {"content": {"application/json": {}, "text/plain": {}}}},
     )
     def receipt(
-        id: str, who: Annotated[Caller, Depends(caller)], accept: Annotated[str, Header()] = ""
+        id: str,
+        who: Annotated[Caller, Depends(caller)],
+        accept: Annotated[str, Header()] = "",
+        show: Annotated[str, Query(description="Groups to open in the proof, with commas.")] = "",
     ) -> Response:
         entry = theirs(id, "rc_", who)
-        proof = log.proof(entry)
+        proof = log.proof(entry, [name for name in AGENCY if name in show.split(",")])
         if accept.startswith("text/plain"):
             return PlainTextResponse(proof.text, headers={"cache-control": "no-store"})
         body = {

@@ -7,12 +7,12 @@ No postponed annotations here: FastAPI reads them, and these name what is made i
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 
 from gateway.consents.uses import PAGE
 from gateway.identity.citizens import Citizen
 from gateway.web.consent import examples
-from gateway.web.consent.parts import Parts, private, shown
+from gateway.web.consent.parts import PRIVATE, Parts, private, shown
 from gateway.web.session import session
 
 
@@ -30,5 +30,13 @@ def router(parts: Parts) -> APIRouter:
         who: signed_in, before: Annotated[int, Query(ge=0, description="The `place` to go on before.")] = 1 << 62
     ) -> Response:
         return private({"uses": parts.uses.newest(who.person, before)})
+
+    @routes.get(
+        "/uses/{id}/proof",
+        summary="That a use stands in the access log, to be checked with anybody's tools (C2SP tlog-proof)",
+        responses={200: {"content": {"text/plain": {}}}},
+    )
+    def proof(id: str, who: signed_in) -> PlainTextResponse:
+        return PlainTextResponse(parts.uses.proof(who.person, id), headers=PRIVATE)
 
     return routes
