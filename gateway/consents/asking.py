@@ -132,6 +132,10 @@ class Asking:
                 may = requests.may_ask(earlier, wanted.asked, wanted.service, muted=muted, now=now)
                 match may:
                     case OpenAlready(id=id):
+                        # A first try of this same request may have been committed since it was looked for.
+                        before = requests.repeated(connection, caller.system, wanted.key)
+                        if before is not None:
+                            return _same(before, wanted), None, False
                         raise RequestOpen(extensions={"request": f"cr_{id}"})
                     case AskedLately(until=until):
                         raise RequestRefusedLately(extensions={"not_before": until})

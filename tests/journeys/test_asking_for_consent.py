@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -186,3 +187,28 @@ def test_nothing_is_asked_that_the_agreement_does_not_hold(
 def test_a_request_needs_an_id_of_its_own(town: World) -> None:
     reply = ask(town, story("all-returned"), request_id="x")
     assert (reply.status_code, reply.json()["code"]) == (400, "missing-request-id")
+
+
+def test_of_many_who_ask_or_answer_at_once_one_is_first(town: World) -> None:
+    told, service = story("consent-expired"), "at-once"
+    categories = [{"code": "support.befriending"}]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: ask(town, told, service=service, categories=categories), range(16)))
+    assert sorted(reply.status_code for reply in made) == [201] + [409] * 15
+    [id] = [reply.json()["id"] for reply in made if reply.status_code == 201]
+    assert {reply.json().get("request", id) for reply in made if reply.status_code == 409} == {id}
+    desk = Desk(town, told)
+    path = f"/v1/consent/requests/{id}/answer"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: desk.post(path, {"given": False}), range(8)))
+    assert sorted(reply.status_code for reply in answers) == [201] + [409] * 7
+    assert {reply.json()["code"] for reply in answers if reply.status_code == 409} == {"request-closed"}
+
+
+def test_a_retry_that_overtakes_its_first_try_is_the_same_request(town: World) -> None:
+    told, id = story("consent-expired"), str(uuid.uuid4())
+    changes = {"request_id": id, "service": "retried", "categories": [{"code": "support.plan"}]}
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda _: ask(town, told, **dict(changes)), range(6)))
+    assert {reply.status_code for reply in made} == {201}
+    assert len({reply.json()["id"] for reply in made}) == 1

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import hashlib
 import time
 import uuid
@@ -15,11 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from connectors.sandbox.stories import NHS_NUMBER, Story
-from consent.authority import Assessment, Authority, Evidence
+from consent.authority import Assessment, Authority, Evidence, review_instants
 from consent.concealment import Concealment
 from consent.words import By
 from gateway.cli.command import app
 from gateway.consents.counter import Counter, counter
+from gateway.errors import Invalid
 from gateway.identity.identifiers import normalise
 from gateway.model import Identifier
 from gateway.sandbox import story
@@ -312,3 +314,41 @@ def test_the_operator_s_commands_do_the_same(town: World) -> None:
     assert commons("webhook", "rotate", "xzz01-discharge", answers="") != secret
     commons("webhook", "activate", "xzz01-discharge", "--off", answers="")
     assert commons("webhook", "show", "xzz01-discharge", answers="")
+
+
+@pytest.mark.parametrize(("years", "wanted"), [(8, "goes on"), (14, "goes on"), (18, "of-age")])
+def test_a_parent_s_authority_is_recorded_with_its_reviews_and_not_over_an_adult(
+    town: World, years: int, wanted: str
+) -> None:
+    today = datetime.datetime.now(datetime.UTC).date()
+    born = today.replace(year=today.year - years, day=1)
+
+    async def work(open_: Counter) -> Authority:
+        made = Authority(
+            id="",
+            person=open_.person(citizen(story("consent-denied"))),
+            holder=open_.person(citizen(story("all-returned"))),
+            by=By.PARENT,
+            since=int(time.time()),
+            evidence=Evidence("birth-certificate", "ref-1", "staff-1", int(time.time())),
+        )
+        granted = await open_.desk.authorities.grant(made, actor="staff-1", born=born)
+        reviewed = await open_.desk.authorities.review(granted.id, actor="staff-2", goes_on=True)
+        assert reviewed == granted
+        await open_.desk.authorities.end(granted.id, "relationship-changed", actor="staff-1")
+        return granted
+
+    if wanted == "of-age":
+        with pytest.raises(Invalid) as refused:
+            at(town, work)
+        assert refused.value.errors[0].code == "of-age"
+    else:
+        granted = at(town, work)
+        assert granted.reviews == review_instants(born)
+        assert granted.reviewed_to == next(one for one in granted.reviews if one > time.time())
+
+
+def test_evidence_that_does_not_show_the_ground_is_not_taken(town: World) -> None:
+    with pytest.raises(Invalid) as refused:
+        grant(town, story("all-returned"), story("consent-denied"), By.HEALTH_LPA, "birth-certificate")
+    assert refused.value.errors[0].pointer == "/evidence/type"
