@@ -16,9 +16,11 @@ import pytest
 from typer.testing import CliRunner
 
 from connectors.sandbox.stories import NHS_NUMBER, Story
+from consent import ledger
 from consent.authority import Assessment, Authority, Evidence, review_instants
 from consent.concealment import Concealment
 from consent.words import By
+from gateway import db
 from gateway.cli.command import app
 from gateway.consents.counter import Counter, counter
 from gateway.errors import Invalid
@@ -88,6 +90,18 @@ def plan(town: World, told: Story) -> str:
     asked = question(told) | {"categories": [{"code": "support.plan", "need": "optional"}]}
     reply = town.post(asked | {"purpose": "direct-care.discharge-planning"}).json()
     return str(plan_row(reply)["state"]) if "completeness" in reply else str(reply["code"])
+
+
+def objected(town: World, told: Story) -> list[str]:
+    """How objections to the hospital stand in what each of its queries is decided by, and sealed against."""
+
+    async def work(open_: Counter) -> list[str]:
+        person = open_.person(citizen(told))
+        with db.read(open_.desk.engine) as connection:
+            found = ledger.standing(connection, person, "uk/nhs/XZZ01", "direct-care.discharge-planning")
+        return [f"{one.categories[0]} {one.state}" for one in found.objections]
+
+    return at(town, work)
 
 
 def test_a_carer_whom_the_person_chose_answers_for_them_until_that_ends(town: World) -> None:
@@ -181,6 +195,7 @@ def test_an_objection_rests_the_sharing_until_the_controller_overrides_it_or_it_
     seen = town.get(path)
     assert set(seen.json()) == set(examples.OBJECTION)
     assert seen.json()["state"] == "pending"
+    assert objected(town, desk.told) == ["housing.tenancy pending"]
     told_of = town.get("/v1/webhook-deliveries").json()["deliveries"]
     assert {"objection": id} in [one["notice"]["data"] for one in told_of]
     for other in (
@@ -194,12 +209,14 @@ def test_an_objection_rests_the_sharing_until_the_controller_overrides_it_or_it_
     assert unreasoned.status_code == 422
     done = town.post({"outcome": "overridden", "reason": "compelling-grounds"}, path=f"{path}/decision")
     assert (done.status_code, done.json()["state"]) == (200, "overridden")
+    assert objected(town, desk.told) == ["housing.tenancy overridden"]
     stranger = Desk(town, story("all-returned"))
     gone = httpx.delete(f"{town.url}/v1/consent/objections/{id}", headers=stranger.headers)
     assert gone.status_code == 404
     back = httpx.delete(f"{town.url}/v1/consent/objections/{id}", headers=desk.headers)
     assert back.status_code == 200, back.text
     assert town.get(path).json()["state"] == "taken-back"
+    assert objected(town, desk.told) == []
 
 
 def test_an_opt_out_is_made_once_and_ended_once(town: World) -> None:
