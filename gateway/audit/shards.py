@@ -34,9 +34,13 @@ class Shard(Struct, frozen=True):
     checkpoint: str
 
 
+UNNAMED = 0
+"""The year of a log that began before logs had shards: its origin has none, and the next shard follows it."""
+
+
 def origin(name: str, year: int) -> str:
     """The origin of one year of the log of this name."""
-    return f"{name}/{year}"
+    return f"{name}/{year}" if year != UNNAMED else name
 
 
 def now_ms() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import sys
 import time
@@ -98,6 +99,8 @@ class Writing:
 
 async def write(options: Options) -> None:
     """Append as told, then tell."""
+    gc.freeze()  # as `commons serve` does
+    gc.set_threshold(10_000, 20, 20)
     engine = db.connect(options.url)
     log = Log(engine, keyring.load(options.keys), NAME, deadline_ms=5000, folder=options.folder)
     await log.start()

@@ -88,8 +88,8 @@ def downgrade() -> None:
 
 
 def _year_of_the_head() -> int:
-    """A log that has begun is the shard its origin names; an origin without a year cannot be continued, and the
-    gateway says so at its start."""
+    """A log that has begun is the shard its origin names; one without a year is followed by the first that has one
+    (`shards.UNNAMED`)."""
     origin = op.get_bind().execute(sa.text("SELECT origin FROM log.head")).scalar() or ""
     found = re.search(r"/([0-9]{4})$", origin)
     return int(found[1]) if found else 0

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from alembic import command
+from sqlalchemy import Engine, text
 
-from gateway.audit import checkpoint, tiles, verify
-from gateway.audit.checkpoint import Checkpoint, open_note
-from gateway.audit.log import Committed, Log, LogRefused
+from gateway import db, migrate
+from gateway.audit import checkpoint, merkle, tiles, verify
+from gateway.audit.checkpoint import Checkpoint, Signer, open_note
+from gateway.audit.log import Claim, Claimed, Committed, Log, LogRefused
 from gateway.keyring import Keyring
 
 from .conftest import IN_2026, NAME, MakeEntry, MakeLog, put
@@ -210,3 +212,38 @@ async def test_a_database_that_is_behind_what_was_published_is_not_continued(
 async def test_an_empty_database_is_not_begun_when_the_log_was_published(engine: Engine, make_log: MakeLog) -> None:
     with pytest.raises(LogRefused, match="restore it"):
         await make_log(engine, seen=[Checkpoint(f"{NAME}/2026", 5, bytes(32))]).start()
+
+
+@pytest.mark.parametrize("old", [NAME, f"{NAME}/2025"])
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+async def test_a_log_from_before_there_were_shards_is_continued_as_the_first(
+    request: pytest.FixtureRequest, store: str, old: str, tmp_path: Path, keys: Keyring, make_log: MakeLog,
+    engine_of: Callable[[str], Engine], make_entry: MakeEntry, clock: Clock,
+) -> None:  # fmt: skip
+    url = f"sqlite:///{tmp_path / 'commons.db'}"
+    if store == "postgresql":
+        url = request.getfixturevalue("empty_postgres")()
+    engine = engine_of(url)
+    written = [b'{"c":{},"id":"%d"}' % n for n in range(300)]
+    hashes = [merkle.leaf_hash(one) for one in written]
+    frontier, size = merkle.grow([], 0, hashes)
+    with db.write(engine) as connection:
+        command.upgrade(migrate.config(connection), "0006")
+        rows = [{"idx": n, "id": f"{n:036d}", "hash": hashes[n], "entry": one} for n, one in enumerate(written)]
+        connection.execute(text("INSERT INTO log.entry VALUES (:idx, :id, :hash, :entry)"), rows)
+        full = {"hashes": b"".join(hashes[:256]), "root": merkle.tree_hash(hashes[:256])}
+        connection.execute(text("INSERT INTO log.tile VALUES (0, 0, :hashes, :root)"), full)
+        head = {"o": old, "f": b"".join(frontier), "c": Signer(old, keys.log).sign(size, merkle.root(frontier))}
+        connection.execute(text("INSERT INTO log.head VALUES (1, :o, 300, :f, :c)"), head)
+        claim = {"key": b"k" * 32, "digest": b"d" * 32}
+        connection.execute(text("INSERT INTO log.claim VALUES ('system', :key, :digest, 'query-1', 5)"), claim)
+    migrate.upgrade(url)
+    log = await started(make_log, engine, clock)
+    again = Claim("system", b"k" * 32, b"d" * 32, "query-2")
+    assert await log.append(make_entry(0), claim=again) == Claimed("query-1", same_request=True)
+    await fill(log, make_entry, 0, 3)
+    assert [(shard.origin, shard.size) for shard in log.reader.shards()] == [(old, 301), (f"{NAME}/2026", 4)]
+    before = log.reader.shards()[0]
+    assert entries(log, 2026)[0]["previous"] == before.checkpoint
+    report = verify.log(copy(log, before.year, tmp_path / "old"), checkpoint.vkey(old, keys.log.public_key()))
+    assert report.findings == ()
