@@ -3,22 +3,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
+from msgspec import structs
 
 from connectors.sandbox.stories import NHS_NUMBER, Story
+from consent import requests
+from consent.model import Provision
+from consent.requests import Asked
+from gateway import db
+from gateway.consents.asking import Wanted
+from gateway.consents.counter import Counter, counter
+from gateway.consents.errors import RateLimited
+from gateway.model import Caller, Identifier
 from gateway.sandbox import story
 from gateway.web.consent import examples
 from tests.faults.inside import plan_row
 from tests.fixtures.citizens import Desk
 from tests.fixtures.commons import World, question, running
 
+T = TypeVar("T")
 WARD = "xzz01-discharge"
 COUNCIL = "e06999901-adult-social-care"
 PATH = "/v1/consent-requests"
@@ -212,3 +223,50 @@ def test_a_retry_that_overtakes_its_first_try_is_the_same_request(town: World) -
         made = list(pool.map(lambda _: ask(town, told, **dict(changes)), range(6)))
     assert {reply.status_code for reply in made} == {201}
     assert len({reply.json()["id"] for reply in made}) == 1
+
+
+def inside(town: World, work: Callable[[Counter], Awaitable[T]], **changes: Any) -> T:
+    """Something done with the parts themselves, beside the running gateway, under changed settings."""
+
+    async def run() -> T:
+        async with counter(town.settings.model_copy(update=changes)) as open_:
+            return await work(open_)
+
+    return asyncio.run(run())
+
+
+WHO = Caller("uk/council/E06999901", "Examplebury Council", True, COUNCIL, True, "token-1")
+
+
+def wanted(n: int, value: str = NOBODY) -> Wanted:
+    what = Asked(
+        agreement="dsa-2026-021",
+        purpose="social-support.homelessness-prevention",
+        provision=Provision(categories=("support.plan",)),
+        reason="So that nobody loses their home",
+        days=30,
+    )
+    subject = Identifier(NHS_NUMBER, value)
+    return Wanted(subject, {}, f"service-{n}", what, uuid.uuid4().bytes * 2, bytes(32))
+
+
+def test_an_organisation_asks_only_so_often_in_an_hour_whoever_it_asks(town: World) -> None:
+    async def work(open_: Counter) -> str:
+        for n in range(3):
+            await open_.desk.asking.ask(WHO, wanted(n))
+        with pytest.raises(RateLimited) as refused:
+            await open_.desk.asking.ask(WHO, wanted(3, story("all-returned").identifiers[NHS_NUMBER]))
+        return refused.value.detail
+
+    assert inside(town, work, consent_requests_per_hour=3) == "At most 3 requests for consent an hour."
+
+
+def test_a_request_that_a_crash_kept_out_of_the_log_is_logged_at_the_next_start(town: World) -> None:
+    async def work(open_: Counter) -> list[int]:
+        request = await open_.desk.asking.ask(WHO, wanted(9))
+        crashed = structs.replace(request, id=str(uuid.uuid4()), service="crashed", key=uuid.uuid4().bytes * 2)
+        with db.write(open_.desk.engine) as connection:
+            requests.add(connection, crashed)
+        return [await open_.desk.asking.log_missing() for _ in range(2)]
+
+    assert inside(town, work) == [1, 0]
