@@ -81,6 +81,7 @@ from gateway.web.consent import (
     receipts,
     records,
     requests,
+    standing,
     stops,
     uses,
     words,
@@ -333,7 +334,7 @@ def _consent(
     desk = join(settings, engine, access_log, people, theirs, law_now, propagation.tell)
     deciding = Deciding(engine, access_log, law_now, propagation, desk.authorities, accepts)
     providers = settings.citizen_providers
-    return Parts(citizens, known, deciding, made, propagation, seen, desk, access_log, providers)
+    return Parts(citizens, known, deciding, made, propagation, seen, desk, people, access_log, providers)
 
 
 async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExitStack) -> None:
@@ -358,6 +359,7 @@ async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExit
         deliveries,
         authorities,
         words,
+        standing,
     ):
         app.include_router(noun.router(parts))
 

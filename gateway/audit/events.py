@@ -46,6 +46,7 @@ TYPES: tuple[EventType, ...] = (
     EventType("consent.given", "A citizen agreed to a sharing."),
     EventType("consent.refused", "A citizen was asked to agree and said no."),
     EventType("consent.withdrawn", "A citizen took a consent back."),
+    EventType("consent.looked-up", "An organisation asked how a citizen's consent to it stands."),
     EventType("notice.acknowledged", "A recipient said that it has stopped."),
     EventType("notice.erased", "A recipient said that it has erased what it got."),
     EventType("consent.requested", "An organisation asked a citizen to agree to a sharing."),

@@ -21,13 +21,14 @@ from gateway.policy.vocabulary import Vocabulary
 
 PAGE = 50
 
-Outcome = Literal["disclosed", "refused", "asked-without-data", "not-delivered"]
+Outcome = Literal["disclosed", "refused", "asked-without-data", "not-delivered", "consent-looked-up"]
 
 OUTCOMES: dict[str, Outcome] = {
     "access.disclosed": "disclosed",
     "access.refused": "refused",
     "access.previewed": "asked-without-data",
     "access.failed": "not-delivered",
+    "consent.looked-up": "consent-looked-up",
 }
 """Type of entry → what it was to the citizen; the entry before each of them, `access.intended`, says nothing
 more."""

@@ -118,6 +118,7 @@ WHOSE: dict[tuple[str, str], str] = {
     ("GET", "/v1/consent/history"): "citizen",
     ("GET", "/v1/consent/receipts/{id}"): "citizen's object",
     ("GET", "/v1/consent/uses"): "citizen",
+    ("GET", "/v1/consent/uses/{id}/proof"): "citizen's object",
     ("GET", "/v1/consent/authorities"): "citizen",
     ("DELETE", "/v1/consent/authorities/{id}"): "citizen's object",
     ("POST", "/v1/consent-requests"): "agency",
@@ -128,6 +129,7 @@ WHOSE: dict[tuple[str, str], str] = {
     ("GET", "/v1/objections/{id}"): "agency's object",
     ("POST", "/v1/objections/{id}/decision"): "agency's object",
     ("POST", "/v1/consent/assisted/words"): "agency",
+    ("POST", "/v1/consent/standing"): "agency",
     ("POST", "/v1/consent/assisted/decisions"): "agency",
     ("GET", "/v1/consent/requests"): "citizen",
     ("POST", "/v1/consent/requests/{id}/answer"): "citizen's object",
@@ -149,6 +151,7 @@ BODIES = {
     "/v1/consent/assisted/decisions": examples.ASSISTED,
     "/v1/consent/requests/{id}/answer": {"given": False},
     "/v1/consent/objections": examples.OBJECT,
+    "/v1/consent/standing": examples.STANDING_ASKED,
     "/v1/consent/opt-outs": {"code": "national-data-opt-out"},
 }
 
@@ -194,6 +197,9 @@ def test_what_belongs_to_one_citizen_does_not_exist_for_another(world: World) ->
     disclosed = asked["receipt"]["id"].removeprefix("rc_")
     assert disclosed in mine.get("/v1/consent/uses").text
     assert disclosed not in other.get("/v1/consent/uses").text
+    assert mine.get(f"/v1/consent/uses/{disclosed}/proof").status_code == 200
+    theirs, none = (other.get(f"/v1/consent/uses/{id}/proof") for id in (disclosed, str(uuid.uuid4())))
+    assert (theirs.status_code, theirs.content) == (404, none.content)
     assert event not in other.get("/v1/consent/records").text
     assert event not in other.get(f"/v1/consent/records/{record}").text
     assert mine.get("/v1/consent/history").content == before

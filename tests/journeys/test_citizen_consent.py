@@ -195,6 +195,33 @@ def test_every_question_about_a_citizen_is_seen_by_them_with_its_reason_and_what
     assert newest["id"] not in {one["id"] for one in older}
 
 
+def test_an_agency_learns_how_consent_to_itself_stands_and_nothing_more(
+    world: World, told: Story, desk: Desk
+) -> None:
+    def look(system: str, subject: dict[str, Any]) -> httpx.Response:
+        body = {"subject": subject, "agreement": "dsa-2026-014"}
+        return world.post(body, path="/v1/consent/standing", system=system)
+
+    mine, nobody = question(told)["subject"], examples.STANDING_ASKED["subject"]
+    nobody = {"identifier": nobody["identifier"] | {"value": "9990000999"}}
+    record = desk.record(CHARITY_TERM)["id"]
+    desk.give(record, ["support.plan"])
+    rows = {row["category"]: row for row in look("xzz01-discharge", mine).json()["categories"]}
+    assert (rows["support.plan"]["state"], rows["support.befriending"]["state"]) == ("given", "withdrawn")
+    newest, *_ = desk.get("/v1/consent/uses").json()["uses"]
+    assert (newest["outcome"], newest["organisation"]) == ("consent-looked-up", "uk/nhs/XZZ01")
+    strangers = look("xzz01-discharge", nobody).json()["categories"]
+    assert {row["state"] for row in strangers} == {"not-given"}
+    assert [row["category"] for row in strangers] == list(rows)
+    other = look("e06999901-adult-social-care", mine)
+    assert (other.status_code, other.json()["code"]) == (403, "no-agreement")
+    desk.post(f"/v1/consent/records/{record}/withdraw")
+    desk.decide(record, "refuse", categories=["support.plan"])
+    rows = {row["category"]: row for row in look("xzz01-discharge", mine).json()["categories"]}
+    assert rows["support.plan"]["state"] == "not-given", "a refusal is not told"
+    desk.give(record, ["support.plan"])
+
+
 def test_a_question_that_was_refused_is_seen_too(world: World, told: Story, desk: Desk) -> None:
     body = question(story("all-returned")) | {"subject": question(told)["subject"], "categories": [PLAN]}
     assert world.post(body).status_code == 403

@@ -163,6 +163,18 @@ STOP: dict[str, Any] = {
     "jws": "eyJ0eXAiOiJjb25zZW50LW5vdGljZStqd3QiLCJhbGciOiJFUzI1NiJ9.…",
 }
 
+STANDING_ASKED: dict[str, Any] = {
+    "subject": {"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}},
+    "agreement": "dsa-2026-014",
+}
+
+STANDING: dict[str, Any] = {
+    "subject": "sub_kq3n7v5m2xw4y6za",
+    "categories": [
+        {"category": "support.plan", "source": "uk/charity/9999901/crm", "state": "given", "until": 1795600000}
+    ],
+}
+
 AUTHORITY: dict[str, Any] = {
     "id": "019abcde-0000-7000-8000-000000000014",
     "by": "consent",

@@ -18,6 +18,7 @@ from gateway.consents.receipts import Receipts
 from gateway.consents.uses import Uses
 from gateway.identity.agencies import Agencies
 from gateway.identity.citizens import Citizens
+from gateway.identity.people import People
 from gateway.settings import CitizenProvider
 
 PRIVATE = {"cache-control": "no-store"}
@@ -35,6 +36,7 @@ class Parts:
     propagation: Propagation
     uses: Uses
     desk: Desk
+    people: People
     log: Log
     providers: Mapping[str, CitizenProvider]
 
