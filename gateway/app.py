@@ -31,6 +31,8 @@ from gateway.access_log import opened
 from gateway.attempts import Attempts
 from gateway.audit.log import Log
 from gateway.audit.publishing import Publisher
+from gateway.audit.sealing import SealKey
+from gateway.auditing import Review
 from gateway.circumstances import Surroundings
 from gateway.consents.chasing import Chaser
 from gateway.consents.deciding import Deciding
@@ -67,6 +69,7 @@ from gateway.policy.opa import Opa, OpaJudges
 from gateway.policy.vocabulary import Vocabulary
 from gateway.settings import Settings
 from gateway.web import agencies, catalogue, log, oauth, openapi, problems, sessions
+from gateway.web import decisions as explaining
 from gateway.web import law as published
 from gateway.web import overrides as overriding
 from gateway.web.consent import (
@@ -168,6 +171,8 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
     parts = _consent(settings, keys, engine, in_force, access_log, registry, citizens, known, people)
     await _offer_consent(app, parts, stack)
+    review = Review(engine, access_log, SealKey(keys.seal, keys.wrap.read))
+    app.include_router(explaining.router(access_log, known, citizens, review, overrides, in_force))
     app.include_router(overriding.router(overrides, people, known, in_force, settings))
     app.include_router(problems.router())
     app.include_router(log.router(access_log, publisher, settings.log_monitor_token))
@@ -240,7 +245,7 @@ class _Bound:
         )  # fmt: skip
         self.in_force.law = law
         self.app.router.routes[:] = self.lasting
-        self.app.include_router(agencies.router(self.access_log, self.known, vocabulary))
+        self.app.include_router(agencies.router(self.access_log, self.known))
         self.app.include_router(catalogue.router(self.known, vocabulary, self.registry))
         self.app.openapi_schema = None
         self.queries.serve_under(commons, _limits(self.settings, vocabulary, self.registry))

@@ -38,6 +38,7 @@ class Caller(Struct, frozen=True):
     system_active: bool
     token_id: str
     user: User | None = None
+    scopes: frozenset[str] = frozenset()
 
 
 # -- who is asked about -----------------------------------------------------------------------------------

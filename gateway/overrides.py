@@ -82,6 +82,11 @@ class Overrides:
             return None
         return Override(row.id, row.reason_code, row.until_at, tuple(row.categories.split()))
 
+    def deferred(self, id_: str, now: int) -> bool:
+        """Whether the citizen is not to be told of an override yet. Waits for the database."""
+        row = self._row(id_.removeprefix("ov_"))
+        return row is not None and now < row.notice_at
+
     def _insert(self, row: dict[str, object]) -> None:
         with db.write(self._engine) as connection:
             connection.execute(insert(override).values(row))

@@ -97,6 +97,18 @@ def system_activate_key(id: str, kid: str, data: Data, off: Annotated[bool, type
         registry.set_key_active(connection, id, kid, not off, now=int(time.time()))
 
 
+@system.command("scope")
+def system_scope(
+    id: str,
+    scope: Annotated[str, typer.Argument(help=f"One of {', '.join(registry.SCOPES)}.")],
+    data: Data,
+    off: Annotated[bool, typer.Option("--off")] = False,
+) -> None:
+    """Grant a scope to a system, or with --off take it away; an auditor's users may see every decision."""
+    with register(data) as connection:
+        registry.set_scope(connection, id, scope, not off, now=int(time.time()))
+
+
 @system.command("activate")
 def system_activate(id: str, data: Data, off: Annotated[bool, typer.Option("--off")] = False) -> None:
     """Activate a system, or with --off disable it; counts from the next query on every node."""

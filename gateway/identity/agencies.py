@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from gateway.db import Changes, read
 from gateway.errors import TokenInvalid
-from gateway.identity.registry import find_system
+from gateway.identity.registry import find_system, scopes
 from gateway.identity.tokens import TokenClaims, TokenVerifier
 from gateway.model import Caller
 
@@ -93,6 +93,7 @@ class Agencies:
     def _caller(self, claims: TokenClaims) -> Caller:
         with read(self._engine) as connection:
             found = find_system(connection, claims.system)
+            granted = scopes(connection, claims.system)
         # One trusted issuer must not speak for the systems of another, or for ours.
         issuer = "" if claims.issuer == self._own_issuer else claims.issuer
         if found is None or found.issuer != issuer:
@@ -107,4 +108,5 @@ class Agencies:
             system_active=found.active,
             token_id=claims.id,
             user=claims.user,
+            scopes=granted,
         )

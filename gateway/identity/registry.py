@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from gateway.identity.keys import KeysRefused, PublicKey, read_jwks
-from gateway.identity.tables import organisation, system, system_key
+from gateway.identity.tables import organisation, system, system_key, system_scope
 
 Profile = Literal["fapi", "nhs"]
 
@@ -116,6 +116,26 @@ def set_system_active(connection: Connection, system_id: str, active: bool, *, n
 def set_key_active(connection: Connection, system_id: str, kid: str, active: bool, *, now: int) -> None:
     """Enable or disable one pasted key. Raises RegistryFault when it is not there."""
     _set_active(connection, system_key, {"system": system_id, "kid": kid}, active, now)
+
+
+SCOPES = ("auditor",)
+
+
+def set_scope(connection: Connection, system_id: str, scope: str, granted: bool, *, now: int) -> None:
+    """Grant a scope to a client system, or take it away. Raises RegistryFault."""
+    if scope not in SCOPES or find_system(connection, system_id) is None:
+        raise RegistryFault(f"a scope is one of {', '.join(SCOPES)}, of a registered system")
+    if not granted:
+        held = (system_scope.c.system == system_id, system_scope.c.scope == scope)
+        connection.execute(delete(system_scope).where(*held))
+    elif scope not in scopes(connection, system_id):
+        connection.execute(insert(system_scope).values(system=system_id, scope=scope, granted_at=now))
+
+
+def scopes(connection: Connection, system_id: str) -> frozenset[str]:
+    """The scopes of a client system."""
+    table = system_scope.c
+    return frozenset(connection.execute(select(table.scope).where(table.system == system_id)).scalars())
 
 
 def organisations(connection: Connection) -> list[Organisation]:

@@ -70,6 +70,14 @@ system_key = Table(
     Column("changed_at", BigInteger, nullable=False),
 )
 
+system_scope = Table(
+    "system_scope",
+    metadata,
+    Column("system", ForeignKey("system.id"), primary_key=True),
+    Column("scope", String(40), primary_key=True),  # auditor: its users may look at every decision, on the record
+    Column("granted_at", BigInteger, nullable=False),
+)
+
 assertion_jti = Table(
     "assertion_jti",
     metadata,
@@ -203,6 +211,7 @@ ANNOUNCED = (
     "organisation",
     "system",
     "system_key",
+    "system_scope",
     "person",
     "person_identifier",
     "person_verifier",

@@ -48,6 +48,18 @@ def explain(verdict: Explained, vocabulary: Vocabulary) -> list[str]:
     return [reason.agency, help_] if help_ else [reason.agency]
 
 
+def citizen_sentences(verdict: Explained, vocabulary: Vocabulary) -> list[str]:
+    """The same for the citizen it is about: the true reason whatever the disclosure, in their own words."""
+    if not verdict.allow:
+        reason = vocabulary.reasons.get(verdict.reason)
+        return [reason.citizen if reason is not None else vocabulary.generic]
+    said = [
+        rule.citizen for name in verdict.grounds if (rule := vocabulary.rules.get(f"grounds/{name}")) is not None
+    ]
+    lawful = vocabulary.lawful_bases.get(verdict.lawful_basis)
+    return [*said, lawful.sentence] if lawful is not None else said
+
+
 def _shared(verdict: Explained, vocabulary: Vocabulary) -> list[str]:
     said = [
         rule.agency for name in verdict.grounds if (rule := vocabulary.rules.get(f"grounds/{name}")) is not None

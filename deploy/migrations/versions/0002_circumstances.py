@@ -11,10 +11,18 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-ANNOUNCED = ("person_status", "person_restriction", "person_relationship")
+ANNOUNCED = ("system_scope", "person_status", "person_restriction", "person_relationship")
 
 
 def upgrade() -> None:
+    op.create_table(
+        "system_scope",
+        sa.Column("system", sa.String(length=100), nullable=False),
+        sa.Column("scope", sa.String(length=40), nullable=False),
+        sa.Column("granted_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("system", "scope"),
+        sa.ForeignKeyConstraint(["system"], ["system.id"]),
+    )
     op.create_table(
         "person_status",
         sa.Column("person", sa.String(length=32), nullable=False),
@@ -91,5 +99,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("override", "person_relationship", "person_restriction", "person_status"):
+    for table in ("override", "person_relationship", "person_restriction", "person_status", "system_scope"):
         op.drop_table(table)
