@@ -248,3 +248,9 @@ def test_every_activation_is_announced_to_other_nodes(fresh_database: str) -> No
         found = connection.execute(text("SELECT tgname FROM pg_trigger WHERE tgrelid = 'policy_bundle'::regclass"))
         assert "policy_bundle_announced" in found.scalars().all()
     engine.dispose()
+
+
+def test_no_part_of_the_product_judges_by_rules_that_nobody_signed() -> None:
+    product = Path(activation.__file__).parent
+    users = [path.name for path in product.rglob("*.py") if "unsafe_unsigned" in path.read_text()]
+    assert users == ["embedded.py"]  # where it is defined
