@@ -61,13 +61,9 @@ def formats() -> Run:
 
 
 @pytest.fixture(scope="session")
-def fsck() -> Run:
+def run_fsck(fsck: str) -> Run:
     """Runs fsck of Tessera."""
-    _go()
-    found = sorted(CACHE.glob("tessera-fsck-*"))
-    if not found:
-        pytest.skip("fsck of Tessera is absent: run deploy/dev/install-fsck.sh (it needs Go)")
-    return _runs(found[-1])
+    return _runs(Path(fsck))
 
 
 class Folders(http.server.ThreadingHTTPServer):

@@ -119,8 +119,8 @@ def test_transparency_devs_packages_accept_our_proofs_of_growth(tmp_path: Path, 
     assert not accepted(formats("-vkey", VKEY, "-growth", str(growth), "-older", str(older)))
 
 
-def test_tesseras_fsck_accepts_our_log(good: Path, serve: Serve, fsck: Run, key_file: str) -> None:
-    done = fsck("--storage_url", serve(good) + "/", "--public_key", key_file, "--origin", ORIGIN, *FSCK)
+def test_tesseras_fsck_accepts_our_log(good: Path, serve: Serve, run_fsck: Run, key_file: str) -> None:
+    done = run_fsck("--storage_url", serve(good) + "/", "--public_key", key_file, "--origin", ORIGIN, *FSCK)
     assert accepted(done), done.stderr
 
 
@@ -130,7 +130,7 @@ def test_one_flipped_bit_anywhere_is_refused_by_each_of_them(
     good: Path, serve: Serve, request: pytest.FixtureRequest, tool: str, name: str, key_file: str, policy: str,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    run: Run = request.getfixturevalue(tool)
+    run: Run = request.getfixturevalue("run_fsck" if tool == "fsck" else tool)
     length = (good / name).stat().st_size
     places = [length // 2]
     if name == "checkpoint":  # a letter of the origin, of the root, of the log's signature, and of a witness's

@@ -14,7 +14,7 @@ from .conftest import Run
 
 
 def test_others_tools_accept_the_log_of_a_running_gateway(
-    world: World, sumdb: Run, formats: Run, fsck: Run, tmp_path: Path
+    world: World, sumdb: Run, formats: Run, run_fsck: Run, tmp_path: Path
 ) -> None:
     told: Story = sandbox.story("consent-not-given")
     receipts = [world.ask(told).json()["receipt"]["href"] for _ in range(2)]
@@ -41,6 +41,6 @@ def test_others_tools_accept_the_log_of_a_running_gateway(
     ):
         assert done.returncode == 0, done.stderr
     arguments = ("--storage_url", f"{url}/", "--public_key", str(key), "--origin", origin, "--ui=false", "-N", "64")
-    assert "Successfully" in fsck(*arguments, "--bearer_token", token).stderr
-    assert "Successfully" not in fsck(*arguments).stderr  # entries are not for everybody
+    assert "Successfully" in run_fsck(*arguments, "--bearer_token", token).stderr
+    assert "Successfully" not in run_fsck(*arguments).stderr  # entries are not for everybody
     assert sumdb("-url", url, "-vkey", vkey).returncode == 1

@@ -104,6 +104,13 @@ def test_a_rule_is_changed_as_told(world: World, tmp_path: Path, opa: str) -> No
     assert opa
 
 
+def test_a_log_is_checked_as_told(world: World, tmp_path: Path, fsck: str) -> None:
+    every = [step for step in steps("check-the-log.md") if step.kind != "apart"]
+    wanted = [step._replace(commands=re.sub(r"^fsck ", f"{fsck} ", step.commands)) for step in every]
+    said = run(world, tmp_path, [step._replace(commands=step.commands + "\n") for step in wanted])
+    assert sum(one.lstrip().startswith("OK ") for one in said) == 3
+
+
 def test_an_agency_is_added_as_told(world: World, tmp_path: Path) -> None:
     every = steps("add-an-agency.md")
     before = [step for step in every if step.kind != "restarted"]

@@ -56,9 +56,9 @@ def test_a_large_tree_has_the_root_that_go_computes() -> None:
     assert b64encode(root) == b"Bgv+86JoCgNF32/SwcmYtPJl1lKSbMhDoRdDYwUbFUc="
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_the_root_is_as_the_rfc_defines_it(size: int) -> None:
-    assert merkle.tree_hash(LEAVES[:size]) == mth(LEAVES[:size])
+def test_the_root_is_as_the_rfc_defines_it() -> None:
+    for size in range(len(LEAVES) + 1):
+        assert merkle.tree_hash(LEAVES[:size]) == mth(LEAVES[:size])
 
 
 @given(st.lists(st.integers(0, 300), max_size=6))
