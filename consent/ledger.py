@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consent import chain, rules, wellformed, wide
@@ -65,6 +65,18 @@ _standing = (
     )
     .join(consent_wide, consent_wide.c.person == consent_head.c.person, isouter=True)
     .where(consent_head.c.person == bindparam("p"))
+)
+
+MANY = 50
+"""Records from which on PostgreSQL takes them in one statement of arrays, several times as fast as one by one."""
+
+_many = text(
+    """
+    INSERT INTO consent_standing (person, organisation, purpose, seq, statements)
+    SELECT * FROM unnest(CAST(:person AS text[]), CAST(:organisation AS text[]), CAST(:purpose AS text[]),
+                         CAST(:seq AS bigint[]), CAST(:statements AS bytea[]))
+    ON CONFLICT (person, organisation, purpose) DO UPDATE SET seq = excluded.seq, statements = excluded.statements
+    """
 )
 
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -248,6 +260,11 @@ def read(organisation: str, purpose: str, row: Sequence[Any] | Row[Any] | None) 
     return Standing(int(seq), decode(statements), found.about(organisation, purpose), found.opt_outs)
 
 
+def encode(by_category: ByCategory) -> bytes:
+    """Statements as they are stored."""
+    return _encoder.encode([one for some in by_category.values() for one in some])
+
+
 def decode(statements: bytes | None) -> ByCategory:
     """Statements as stored, by category. Raises LedgerCorrupt."""
     by_category: ByCategory = {}
@@ -329,10 +346,13 @@ def _project(connection: Connection, standings: Mapping[Key, tuple[int, ByCatego
             "organisation": organisation,
             "purpose": purpose,
             "seq": seq,
-            "statements": _encoder.encode([one for some in by_category.values() for one in some]),
+            "statements": encode(by_category),
         }
         for (person, organisation, purpose), (seq, by_category) in standings.items()
     ]
+    if connection.dialect.name == "postgresql" and len(rows) > MANY:
+        connection.execute(_many, {name: [row[name] for row in rows] for name in rows[0]})
+        return
     inserted = _insert(connection, consent_standing)
     newer = {"seq": inserted.excluded.seq, "statements": inserted.excluded.statements}
     key = ["person", "organisation", "purpose"]

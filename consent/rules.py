@@ -145,7 +145,7 @@ def step(before: Mapping[str, Statements], event: Event) -> ByCategory:
     after = dict(before)
     for category, scope in scopes(event).items():
         after[category] = _fold_one(before.get(category, ()), category, scope, event)
-    if event.kind in (Kind.GIVEN, Kind.REFUSED):
+    if event.request and event.kind in (Kind.GIVEN, Kind.REFUSED):
         _close(after, event)
     return {category: statements for category, statements in after.items() if statements}
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from sqlalchemy import make_url
 
-from tests.bench import log, measure, programs, withdrawal
+from tests.bench import ledger, log, measure, programs, withdrawal
 from tests.bench.__main__ import main
 from tests.bench.candidate import DUTIES, Candidate
 from tests.bench.pinned import CANDIDATE_CORE, Pinned, free_port
@@ -81,3 +83,15 @@ def test_the_bench_of_the_log_prints_its_figures_and_finds_the_log_whole_after_a
     assert said.count("acknowledged entries stand") == 2
     for told in ("Tessera POSIX", "in the process", "4 workers", "10,000 entries/s", "25 ms"):
         assert told in said
+
+
+def test_the_ledger_is_asked_and_made_again_as_it_was_loaded(
+    empty_postgres: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "FEW", 60)
+    readings, speed = ledger.measure(make_url(empty_postgres()), 150, 50, Console(file=io.StringIO()))
+    assert [one.people for one in readings] == [60, 150]
+    assert all(0 < one.p50_ms <= one.p99_ms <= one.percentiles[99] for one in readings)
+    assert speed.events == 150 * ledger.GRANTS
+    ledger.plot(readings, tmp_path / "ledger.svg")
+    assert (tmp_path / "ledger.svg").read_text().count("<polyline") == 3

@@ -16,6 +16,8 @@ TESTS = mutating.cases(test_rules, test_rules_of_every_kind, test_wide)
 EVERY = 18
 
 EQUIVALENT = {
+    "consent.rules.step: event.request and event.kind in (Kind.GIVEN, Kind.REFUSED) → "
+    "event.kind in (Kind.GIVEN, Kind.REFUSED)": ("a short cut: no question has an empty id"),
     "consent.reading.word: _LOUDNESS[state] < _LOUDNESS[said] → _LOUDNESS[state] <= _LOUDNESS[said]": (
         "two states are as loud only if they are the same one"
     ),
