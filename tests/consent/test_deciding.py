@@ -326,3 +326,15 @@ def test_every_reason_is_given_by_some_case_and_has_its_sentence() -> None:
 def test_a_parent_of_somebody_whom_the_register_knows_as_an_adult_decides_nothing() -> None:
     unreviewed = authority(MOTHER, reviews=(), reviewed_to=0)
     assert may(family(unreviewed, age_band="adult"), MOTHER) == "of-age"
+
+
+def test_somebody_s_own_earlier_no_is_not_one_that_they_override() -> None:
+    mine, hers = said(NO, PERSON, at=NOON - 900), said(NO, AUNT, by=By.CHOSEN)
+    assert may(family(), PERSON, history=(mine,)).overrides == ()
+    assert may(family(), PERSON, history=(mine, hers)).overrides == (hers.id,)
+    assert may(family(), PERSON, history=(mine, said(YES, AUNT, by=By.CHOSEN))).overrides == ()
+
+
+@pytest.mark.parametrize(("own", "kind"), [(NO, STOP), (YES, YES), (YES, NO)])
+def test_somebody_chosen_is_bound_only_where_they_would_give_what_was_refused(own: Kind, kind: Kind) -> None:
+    assert may(family(authority(AUNT, By.CHOSEN)), AUNT, kind, history=(said(own, PERSON),)).by is By.CHOSEN
