@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from consent import chain
 from consent.chain import START, Broken, Link, Verified
+from consent.conditions import Conditions, Frequency
 from consent.errors import LedgerCorrupt
-from consent.model import Event, Kind, Recorded
-from tests.consent.decisions import PERSON, PLAN, given, histories, refused, withdrawn
+from consent.model import Channel, Event, Kind, Provision, Recorded
+from consent.words import AccessMode, By, ConsentType, Unit
+from tests.consent.decisions import PERSON, PLAN, decision, given, histories, refused, withdrawn
 
 AB = b"ab" * 32
 NOTICE = b"6f1d" * 16
@@ -218,3 +220,85 @@ def test_unreadable_content_with_its_hash_is_seen() -> None:
 def test_nobody_has_an_empty_chain_that_ends_somewhere() -> None:
     assert chain.verify(PERSON, [], START) == Verified(START)
     assert isinstance(chain.verify(PERSON, [], Recorded(1, "ab" * 32)), Broken)
+
+
+# -- what later versions added --------------------------------------------------------------------------------
+
+EVERY_MEMBER = Event(
+    id=ID.decode(),
+    kind=Kind.RENEWED,
+    person=PERSON,
+    organisation="uk/nhs/XZZ01",
+    purpose="direct-care.discharge-planning",
+    agreement="dsa-2026-014",
+    provision=Provision(
+        categories=(PLAN,),
+        conditions=Conditions(
+            roles=("nurse",),
+            services=("ward",),
+            period_from="2020-01-01",
+            period_to="2026-12-31",
+            access_modes=(AccessMode.VIEW,),
+            frequency=Frequency(3, 1, Unit.WEEK),
+            erase_by=1_800_009_999,
+        ),
+    ),
+    at=1_800_000_000,
+    actor="staff-1",
+    channel=Channel.PHONE,
+    expires_at=1_831_536_000,
+    notice_hash=NOTICE.decode(),
+    language="cy",
+    predecessor="an-earlier-one",
+    revision="ef" * 32,
+    read_back=True,
+    evidence="cd" * 32,
+    request="a-question",
+    target="a-target",
+    by=By.PARENT,
+    authoriser="mother",
+    authority="auth-1",
+    parties=("mother", PERSON),
+    reason="a-reason",
+    consent_type=ConsentType.EXPRESSED,
+    code="a-code",
+    lawful_basis="6(1)(a)",
+    confidentiality_basis="explicit-consent",
+)
+
+
+def test_the_bytes_of_every_member_never_change() -> None:
+    content, recorded = chain.link(EVERY_MEMBER, Recorded(7, AB.decode()))
+    assert set(json.loads(content)["event"]) == set(Event.__struct_fields__)
+    assert content == rfc8785.dumps(json.loads(content))
+    assert chain.event_of(content) == EVERY_MEMBER
+    assert recorded.hash == "fbb65477321f4d1458e46751e398617a6c20e33b90fe45a10b0adc54d105ef74"
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_name_of_each_kind_never_changes(kind: Kind) -> None:
+    assert chain.event_of(chain.link(decision(kind), START)[0]).kind is kind
+    assert len(kind.value) <= 16  # the column
+    assert kind.value in NAMES
+
+
+NAMES = [
+    "requested",
+    "deferred",
+    "given",
+    "refused",
+    "withdrawn",
+    "renewed",
+    "revoked",
+    "invalidated",
+    "superseded",
+    "carried-over",
+    "objected",
+    "objection-upheld",
+    "overridden",
+    "objection-ended",
+    "opted-out",
+    "opted-in",
+    "authority-given",
+    "authority-ended",
+]
