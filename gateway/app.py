@@ -84,6 +84,7 @@ from gateway.web.consent import (
     receipts,
     records,
     requests,
+    simulate,
     standing,
     stops,
     uses,
@@ -238,6 +239,7 @@ class _Bound:
         """Serve under `law` from now on. All that depends on it is put in place without a pause in between; queries
         that have begun end under the law they began with."""
         judge, vocabulary = Memo(await self.judges.of(law)), law.vocabulary
+        self.app.state.judge = judge
         itemiser = Itemiser(self.keys.pairwise, vocabulary)
         commons = Commons(
             self.people, self.surroundings(vocabulary.agreements), self.ledger, judge, vocabulary, self.registry,
@@ -365,6 +367,7 @@ async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExit
         authorities,
         words,
         standing,
+        simulate,
     ):
         app.include_router(noun.router(parts))
 

@@ -12,7 +12,6 @@ import datetime
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import uuid_utils
 from msgspec import Struct
@@ -35,33 +34,10 @@ from gateway.consents.authority import Authorities
 from gateway.consents.errors import DecisionNotYours
 from gateway.consents.propagation import Propagation
 from gateway.consents.records import Part, Record, Sharing, known_sources, records, sharings
-from gateway.errors import FieldFault, Invalid, NotFound, NoticeChanged
+from gateway.consents.wishes import KINDS, Decision, check, taken_away
+from gateway.errors import NotFound, NoticeChanged
 from gateway.identity.tables import person_identifier
 from gateway.policy.vocabulary import Vocabulary
-
-Verb = Literal["give", "refuse", "narrow", "renew"]
-
-KINDS: dict[Verb, Kind] = {
-    "give": Kind.GIVEN,
-    "renew": Kind.RENEWED,
-    "refuse": Kind.REFUSED,
-    "narrow": Kind.WITHDRAWN,
-}
-
-LONGEST_DAYS = 3650
-
-
-class Decision(Struct, frozen=True, kw_only=True):
-    """What the citizen wants of one record. `categories` and `fields` (full ids, `<category>/<field>`): for `give`,
-    `refuse` and `renew` what it is about (none: all of the record); for `narrow` what is to be kept. `notice_hash`:
-    of the words they have read, for whatever permits anything."""
-
-    record: str
-    verb: Verb
-    categories: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
-    days: int = 180
-    notice_hash: str = ""
 
 
 class Decided(Struct, frozen=True):
@@ -161,9 +137,30 @@ class Deciding:
     ) -> Decided:
         """Record a decision. `actor`: who decides, if not the person. Raises NotFound, Invalid, NoticeChanged,
         DecisionNotYours, consent.errors.EventRefused and as `recording.record`."""
-        sharing = self._sharing(decision.record)
         await self._require_seen(person, actor, decision.record)
-        _check(decision, sharing)
+        event, words = await self._meant(person, decision, actor, channel)
+        if words is not None and decision.notice_hash != words.hash:
+            raise NoticeChanged
+        return await self._record(event, actor or person, words)
+
+    async def suppose(
+        self, person: str, decision: Decision, *, withdraw: bool = False
+    ) -> tuple[list[Event], Event]:
+        """What was decided so far, and the event that a decision would be (with `withdraw`, the one that takes back
+        all of the record); nothing is recorded. Raises NotFound, Invalid."""
+        if withdraw:
+            sharing = self._sharing(decision.record)
+            event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), Channel.WEB, 0, "")
+        else:
+            event, _ = await self._meant(person, decision, "", Channel.WEB)
+        return await asyncio.to_thread(self._events, person), event
+
+    async def _meant(
+        self, person: str, decision: Decision, actor: str, channel: Channel
+    ) -> tuple[Event, Words | None]:
+        """The event that a decision comes to, and the words to be read for it."""
+        sharing = self._sharing(decision.record)
+        check(decision, sharing)
         if decision.verb == "narrow":
             found, _ = await asyncio.to_thread(self.record, person, decision.record, actor)
             provision = taken_away(found, sharing, decision)
@@ -174,11 +171,12 @@ class Deciding:
                 provision = await asyncio.to_thread(self._spelt_out, person, sharing, provision)
         kind = KINDS[decision.verb]
         words = self.words(decision.record) if kind in PERMITTING else None
-        if words is not None and decision.notice_hash != words.hash:
-            raise NoticeChanged
         notice = words.hash if words is not None else ""
-        event = self._event(person, sharing, kind, provision, channel, decision.days, notice)
-        return await self._record(event, actor or person, words)
+        return self._event(person, sharing, kind, provision, channel, decision.days, notice), words
+
+    def _events(self, person: str) -> list[Event]:
+        with db.read(self._engine) as connection:
+            return ledger.history(connection, person)
 
     async def withdraw(self, person: str, id: str, *, actor: str = "", channel: Channel = Channel.WEB) -> Decided:
         """Take back all consent that a record rests on; one that is taken back already is told so, with the event
@@ -319,27 +317,6 @@ class Deciding:
             return int(connection.execute(query).scalar_one())
 
 
-def taken_away(record: Record, sharing: Sharing, decision: Decision) -> Provision:
-    """What a narrowing takes away: everything that is given and not kept. Raises Invalid when that is nothing."""
-    kept: dict[str, set[str]] = {category: set() for category in decision.categories}
-    for full in decision.fields:
-        category, _, name = full.partition("/")
-        kept.setdefault(category, set()).add(name)
-    categories: list[str] = []
-    fields: list[str] = []
-    for part in record.categories:
-        if part.state is not State.GIVEN:
-            continue
-        if part.category not in kept:
-            categories.append(part.category)
-        elif kept[part.category] and (gone := sorted(_given(part, sharing) - kept[part.category])):
-            categories.append(part.category)
-            fields += [f"{part.category}/{name}" for name in gone]
-    if not categories:
-        raise Invalid("You keep all that was given: there is nothing to narrow.")
-    return sharing.provision(tuple(categories), tuple(fields))
-
-
 def _no_to_fields(standing: Standing, category: str) -> bool:
     return any(said.fields and said.state is not State.GIVEN for said in standing.by_category.get(category, ()))
 
@@ -361,24 +338,6 @@ def _past(event: Event, seq: int, person: str) -> Past:
         by_you=event.actor == person,
         receipt=f"/v1/consent/receipts/rcp_{event.id}",
     )
-
-
-def _given(part: Part, sharing: Sharing) -> set[str]:
-    return set(part.fields or sharing.term.categories[part.category]) - set(part.fields_except)
-
-
-def _check(decision: Decision, sharing: Sharing) -> None:
-    term = sharing.term
-    faults = []
-    if not set(decision.categories) <= set(term.categories):
-        faults.append(FieldFault("/categories", "not-in-record", "categories of the record"))
-    held = {f"{category}/{name}" for category, names in term.categories.items() for name in names}
-    if not set(decision.fields) <= held:
-        faults.append(FieldFault("/fields", "not-in-record", "fields of the record, as <category>/<field>"))
-    if not 1 <= decision.days <= LONGEST_DAYS:
-        faults.append(FieldFault("/days", "out-of-range", f"1 to {LONGEST_DAYS} days"))
-    if faults:
-        raise Invalid(errors=faults)
 
 
 def _today(now: float) -> datetime.date:

@@ -102,7 +102,7 @@ def routes_of(app: Any) -> set[tuple[str, str]]:
 WHOSE: dict[tuple[str, str], str] = {
     ("POST", ASK): "agency",
     ("POST", PREVIEW): "agency",
-    ("GET", "/v1/decisions/{id}"): "agency's object",
+    ("GET", "/v1/decisions/{id}"): "agency's or citizen's object",
     ("POST", "/v1/overrides"): "agency",
     ("GET", "/v1/receipts/{id}"): "agency's object",
     ("GET", "/v1/consent-notices"): "agency",
@@ -116,6 +116,7 @@ WHOSE: dict[tuple[str, str], str] = {
     ("POST", "/v1/consent/records/{id}/withdraw"): "citizen",
     ("POST", "/v1/consent/decisions"): "citizen",
     ("GET", "/v1/consent/history"): "citizen",
+    ("POST", "/v1/consent/simulate"): "citizen",
     ("GET", "/v1/consent/receipts/{id}"): "citizen's object",
     ("GET", "/v1/consent/uses"): "citizen",
     ("GET", "/v1/consent/uses/{id}/proof"): "citizen's object",
@@ -151,6 +152,7 @@ BODIES = {
     "/v1/consent/assisted/decisions": examples.ASSISTED,
     "/v1/consent/requests/{id}/answer": {"given": False},
     "/v1/consent/objections": examples.OBJECT,
+    "/v1/consent/simulate": {"record": "rec_" + "0" * 24, "decision": "refuse"},
     "/v1/consent/standing": examples.STANDING_ASKED,
     "/v1/consent/opt-outs": {"code": "national-data-opt-out"},
 }
@@ -168,7 +170,12 @@ async def test_every_route_has_its_row(world: World) -> None:
 
 def test_a_citizen_reaches_no_route_of_an_agency_and_an_agency_none_of_a_citizen(world: World) -> None:
     citizen, agency = Desk(world, story("all-returned")).headers, world.headers(*COUNCIL)
-    for (method, path), whose in WHOSE.items():
+    both = [row for row, whose in WHOSE.items() if " or " in whose]
+    for method, path in both:
+        for sent in (citizen, {"Authorization": agency["Authorization"]}):
+            reply = httpx.request(method, world.url + filled(path, f"dec_{uuid.uuid4()}"), headers=sent)
+            assert (reply.status_code, reply.json()["code"]) == (404, "not-found")
+    for (method, path), whose in ((row, whose) for row, whose in WHOSE.items() if row not in both):
         for id in (str(uuid.uuid4()), f"rcp_{uuid.uuid4()}", "rec_" + "0" * 24):
             wrong = citizen if whose.startswith("agency") else {"Authorization": agency["Authorization"]}
             sent = {"X-Request-ID": str(uuid.uuid4())} | wrong

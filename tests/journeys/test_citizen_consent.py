@@ -222,6 +222,23 @@ def test_an_agency_learns_how_consent_to_itself_stands_and_nothing_more(
     desk.give(record, ["support.plan"])
 
 
+def test_what_a_decision_would_change_is_told_and_nothing_is_recorded(desk: Desk) -> None:
+    record = desk.record(CHARITY_TERM)["id"]
+    before = desk.get("/v1/consent/history").content
+    wanted = {"record": record, "decision": "give", "categories": ["support.plan"]}
+    would = desk.post("/v1/consent/simulate", wanted)
+    assert would.status_code == 200, would.text
+    [gained] = would.json()["changed"]
+    assert (gained["category"], gained["effect"]) == ("support.plan", "gains")
+    assert set(gained) == set(examples.SIMULATED["changed"][0])
+    assert would.json()["unaffected"] > 1
+    assert desk.get("/v1/consent/history").content == before
+    desk.give(record, ["support.plan"])
+    [lost] = desk.post("/v1/consent/simulate", {"record": record, "decision": "withdraw"}).json()["changed"]
+    assert (lost["effect"], lost["fields_before"]) == ("loses", gained["fields_after"])
+    assert desk.record(CHARITY_TERM)["state"] == "given"
+
+
 def test_a_question_that_was_refused_is_seen_too(world: World, told: Story, desk: Desk) -> None:
     body = question(story("all-returned")) | {"subject": question(told)["subject"], "categories": [PLAN]}
     assert world.post(body).status_code == 403

@@ -47,6 +47,6 @@ def test_an_agencys_token_is_no_session_and_a_session_is_no_agencys_token(world:
     assert (reply.status_code, reply.json()["code"]) == (401, "session-invalid")
     mine = sign_in(world, story("all-returned"))
     answer = world.ask(story("all-returned")).json()
-    for path in (answer["receipt"]["href"], f"/v1/decisions/{answer['decision']}"):
+    for path in (answer["receipt"]["href"], "/v1/consent-notices"):
         reply = httpx.get(world.url + path, headers=mine)
         assert (reply.status_code, reply.json()["code"]) == (401, "token-invalid")

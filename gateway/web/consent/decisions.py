@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.consents.deciding import LONGEST_DAYS, Decision
+from gateway.consents.wishes import LONGEST_DAYS, Decision
 from gateway.web.consent import examples
 from gateway.web.consent.acting import Acting, acting
 from gateway.web.consent.parts import Parts, private, shown

@@ -163,6 +163,24 @@ STOP: dict[str, Any] = {
     "jws": "eyJ0eXAiOiJjb25zZW50LW5vdGljZStqd3QiLCJhbGciOiJFUzI1NiJ9.…",
 }
 
+SIMULATED: dict[str, Any] = {
+    "changed": [
+        {
+            "agreement": "dsa-2026-014",
+            "organisation": "uk/nhs/XZZ01",
+            "purpose": "direct-care.discharge-planning",
+            "source": "uk/charity/9999901/crm",
+            "category": "support.plan",
+            "effect": "loses",
+            "fields_before": ["goal", "key_worker", "reviewed", "status", "title"],
+            "fields_after": [],
+            "rests_on": ["consent"],
+            "reason": "consent-withdrawn",
+        }
+    ],
+    "unaffected": 41,
+}
+
 STANDING_ASKED: dict[str, Any] = {
     "subject": {"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}},
     "agreement": "dsa-2026-014",

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a decision would change, before it is made: the law in force judged over the ledger as it stands and as it
+would stand. Nothing is recorded, nothing is fetched, nobody is told.
+
+No postponed annotations here: FastAPI reads them, and these name what is made inside `router`.
+"""
+
+import time
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.consents.whatif import Effect, foresee
+from gateway.consents.wishes import LONGEST_DAYS, Decision
+from gateway.errors import PolicyUnavailable
+from gateway.identity.citizens import Citizen
+from gateway.web.consent import examples
+from gateway.web.consent.decisions import Code
+from gateway.web.consent.parts import Parts, private, shown
+from gateway.web.session import session
+
+
+class Supposed(BaseModel):
+    """One decision about one record, as it might be made."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"record": examples.RECORD["id"], "decision": "withdraw"}]}
+    )
+
+    record: str = Field(max_length=64, description="Id of the record.")
+    decision: Literal["give", "refuse", "narrow", "renew", "withdraw"]
+    categories: list[Code] = Field(default_factory=list, max_length=64)
+    fields: list[Code] = Field(default_factory=list, max_length=256)
+    days: int = Field(default=180, ge=1, le=LONGEST_DAYS)
+
+
+def router(parts: Parts) -> APIRouter:
+    """The routes, bound to their parts."""
+    routes = APIRouter(prefix="/v1/consent", tags=["citizens: consent"])
+    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+
+    @routes.post(
+        "/simulate",
+        summary="What would change if you decided this; nothing is recorded",
+        responses={
+            200: shown("The services that would change, and how many would not.", examples.SIMULATED),
+        },
+    )
+    async def simulate(supposed: Supposed, who: signed_in, request: Request) -> Response:
+        judge = getattr(request.app.state, "judge", None)
+        if judge is None:
+            raise PolicyUnavailable
+        taken_back = supposed.decision == "withdraw"
+        decision = Decision(
+            record=supposed.record,
+            verb="narrow" if supposed.decision == "withdraw" else supposed.decision,
+            categories=tuple(supposed.categories),
+            fields=tuple(supposed.fields),
+            days=supposed.days,
+        )
+        events, event = await parts.deciding.suppose(who.person, decision, withdraw=taken_back)
+        services = await foresee(judge, parts.desk.law(), events, event, int(time.time()))
+        changed = [one for one in services if one.effect is not Effect.UNAFFECTED]
+        return private({"changed": changed, "unaffected": len(services) - len(changed)})
+
+    return routes
