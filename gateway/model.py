@@ -196,12 +196,42 @@ class WithheldReason(StrEnum):
     THIRD_PARTY_DATA = "third-party-data"
     SAFEGUARDING = "safeguarding-restriction"
     COURT_ORDER = "court-order"
+    SEALED_RECORD = "sealed-record"
+    PERSON_DECEASED = "person-deceased"
+    AUTHORITY_INSUFFICIENT = "authority-insufficient"
+    TRAINING_REQUIRED = "training-required"
+    OUTSIDE_HOURS = "outside-hours"
+    REASON_NOT_DECLARED = "reason-not-declared"
     SOURCE_WITHHELD = "source-withheld"
     FREQUENCY_EXHAUSTED = "frequency-exhausted"
 
 
+ABOUT_THE_PERSON = frozenset(
+    {
+        WithheldReason.CONSENT_NOT_GIVEN,
+        WithheldReason.CONSENT_WITHDRAWN,
+        WithheldReason.CONSENT_EXPIRED,
+        WithheldReason.CONSENT_SCOPE,
+        WithheldReason.OBJECTION,
+        WithheldReason.NATIONAL_OPT_OUT,
+        WithheldReason.NO_RELATIONSHIP,
+        WithheldReason.COURT_ORDER,
+        WithheldReason.SEALED_RECORD,
+        WithheldReason.SAFEGUARDING,
+        WithheldReason.PERSON_DECEASED,
+        WithheldReason.AUTHORITY_INSUFFICIENT,
+        WithheldReason.FREQUENCY_EXHAUSTED,
+    }
+)
+"""The reasons that say something of the person, or of what was asked about them before."""
+
+
 class Verdict(Struct, frozen=True):
-    """The judge's word on one pair. `allow` implies at least one ground, no broken limit and some field."""
+    """The judge's word on one pair. `allow` implies at least one ground, no broken limit and some field.
+
+    `broken` and `reason` are what whoever asked may be told; `hidden` are the other broken limits, for the auditor
+    and the citizen alone. `override`: code of the break-glass reason under which it was allowed.
+    """
 
     n: int
     allow: bool
@@ -213,13 +243,17 @@ class Verdict(Struct, frozen=True):
     lawful_basis: str = ""
     confidentiality_basis: str = ""
     disclosure: Disclosure = "generic"
+    hidden: tuple[str, ...] = ()
+    override: str = ""
 
 
 class Obligation(Struct, frozen=True, omit_defaults=True):
-    """A duty that goes with the answer; `at` is an ISO 8601 date where the duty has one."""
+    """A duty that goes with the answer; `at` is an ISO 8601 date where the duty has one, `below` a number
+    of people under which counts are not to be shown."""
 
     type: str
     at: str = ""
+    below: int = 0
 
 
 class Decision(Struct, frozen=True):
@@ -237,11 +271,11 @@ class Decision(Struct, frozen=True):
     def refuses(self) -> bool:
         """Whether the query is refused as a whole (403).
 
-        Not when a `silent` pair is withheld for want of consent: the answer then is the one that would be given
-        if the pair were allowed and nothing were held, so that nobody can tell the two apart.
+        Not when a `silent` pair is withheld for a reason about the person: the answer then is the one that would be
+        given if the pair were allowed and nothing were held, so that nobody can tell the two apart.
         """
         for verdict in self.verdicts:
-            if verdict.allow or (verdict.disclosure == "silent" and verdict.reason.startswith("consent-")):
+            if verdict.allow or (verdict.disclosure == "silent" and verdict.reason in ABOUT_THE_PERSON):
                 return False
         return True
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.audit.log import Committed
 from gateway.completeness import Part, refusal_rows
@@ -110,7 +110,7 @@ def _refusal_kind(verdicts: Sequence[Verdict]) -> type[Refused]:
 
 def shown(decision: Decision) -> tuple[object, ...]:
     """All of a decision that whoever asked may see."""
-    told = [verdict for verdict in decision.verdicts if verdict.disclosure != "silent"]
+    told = [structs.replace(verdict, hidden=()) for verdict in decision.verdicts if verdict.disclosure != "silent"]
     return decision.revision, decision.obligations, told
 
 

@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from gateway.model import Disclosure
 from gateway.policy import conditions
-from gateway.policy.conditions import Code, Conditions, OptOut, PublicInterest, Sentence
+from gateway.policy.conditions import Code, Conditions, OptOut, PublicInterest, Sensitivity, Sentence
 
 OrganisationId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+$", max_length=64)]
 SourceId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+/[a-z0-9-]+$", max_length=96)]
+
+
+Seen = Callable[[Iterable[Sensitivity]], dict[str, dict[str, bool]]]
+"""Sensitivity labels → category → the fields that have one of them."""
 
 
 class Party(Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,31 +156,20 @@ def _bases(term: Term, lawful: Mapping[str, int], confidentiality: frozenset[str
 
 
 def compiled(
-    agreement: Agreement,
-    below: Mapping[str, tuple[str, ...]],
-    labels: Mapping[str, Mapping[str, str]],
-    patient: frozenset[str],
+    agreement: Agreement, below: Mapping[str, tuple[str, ...]], seen: Seen, patient: frozenset[str]
 ) -> dict[str, Any]:
     """The agreement as the rules read it: maps instead of lists, integer instants, purposes with all that stand
-    `below` them, the sensitivity `labels` of each field (category → field → label), and whether a category is
-    confidential `patient` information. Nothing is decided here."""
-    terms: dict[str, dict[str, Any]] = {}
+    `below` them. What is said of a category stands once, as a kind, however many sources it covers.
+    `seen` gives the fields that labels let through; `patient` are the categories of confidential patient
+    information. Nothing is decided here."""
+    kinds: list[dict[str, Any]] = []
+    terms: dict[str, dict[str, str]] = {}
     for term in agreement.terms:
         for category, fields in term.categories.items():
-            labelled: dict[str, list[str]] = {}
-            for name in sorted(fields):
-                labelled.setdefault(labels[category][name], []).append(name)
-            terms.setdefault(term.source, {})[category] = {
-                "lawful_basis": term.lawful_basis,
-                "special_category_basis": term.special_category_basis,
-                "confidentiality_basis": term.confidentiality_basis,
-                "statute": term.statute.title if term.statute else "",
-                "disclosure": term.disclosure,
-                "patient_information": category in patient,
-                "opt_out": term.opt_out.exemption if term.opt_out else "",
-                "fields": dict.fromkeys(sorted(fields), True),
-                "labels": labelled,
-            }
+            kind = _kind(term, category, fields, category in patient)
+            if kind not in kinds:
+                kinds.append(kind)
+            terms.setdefault(term.source, {})[category] = str(kinds.index(kind))
     bases = {basis for term in agreement.terms for basis in (term.lawful_basis, term.special_category_basis)}
     laws = {law for term in agreement.terms if term.statute for law in (term.statute.title, term.statute.uri)}
     purposes = {code for purpose in agreement.purposes for code in (purpose, *below[purpose])}
@@ -194,8 +187,24 @@ def compiled(
         "training": sorted(agreement.roles.training),
         "retention_days": agreement.retention_days,
         "onward_sharing": agreement.onward_sharing,
+        "kinds": {str(number): kind for number, kind in enumerate(kinds)},
         "terms": terms,
+        "ceilings": {role: seen(labels) for role, labels in sorted(agreement.conditions.sensitivity.items())},
         **conditions.compiled(agreement.conditions),
+    }
+
+
+def _kind(term: Term, category: str, fields: Iterable[str], patient_information: bool) -> dict[str, Any]:
+    return {
+        "category": category,
+        "fields": dict.fromkeys(sorted(fields), True),
+        "lawful_basis": term.lawful_basis,
+        "special_category_basis": term.special_category_basis,
+        "confidentiality_basis": term.confidentiality_basis,
+        "statute": term.statute.title if term.statute else "",
+        "disclosure": term.disclosure,
+        "patient_information": patient_information,
+        "opt_out": term.opt_out.exemption if term.opt_out else "",
     }
 
 

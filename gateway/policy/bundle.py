@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import msgspec
 
 from gateway.policy import rules
 from gateway.policy.agreements import compiled
+from gateway.policy.conditions import Sensitivity
 from gateway.policy.documents import PolicyFolderError
 from gateway.policy.rules import Rule
 from gateway.policy.vocabulary import Vocabulary
@@ -85,19 +86,23 @@ def compiled_data(vocabulary: Vocabulary) -> str:
 def documents(vocabulary: Vocabulary) -> dict[str, Any]:
     """The base documents the rules read: `data.manifest`, `data.agreements`, `data.roles` (that of
     nobody in particular has no name) and `data.purposes`."""
-    labels = {
-        code: {name: field.sensitivity for name, field in category.fields.items()}
-        for code, category in vocabulary.categories.items()
-    }
-    patient = frozenset(code for code, category in vocabulary.categories.items() if category.patient_information)
+    categories = vocabulary.categories
+
+    def seen(labels: Iterable[Sensitivity]) -> dict[str, dict[str, bool]]:
+        let_through = frozenset(labels)
+        return {
+            code: {
+                name: True for name in sorted(category.fields) if category.fields[name].sensitivity in let_through
+            }
+            for code, category in categories.items()
+        }
+
+    patient = frozenset(code for code, category in categories.items() if category.patient_information)
     agreements = {
-        key: compiled(value, vocabulary.below, labels, patient) for key, value in vocabulary.agreements.items()
+        key: compiled(value, vocabulary.below, seen, patient) for key, value in vocabulary.agreements.items()
     }
-    roles = {
-        code: {"direct_care": role.direct_care, "sees": sorted(role.sees)}
-        for code, role in vocabulary.roles.items()
-    }
-    roles[""] = {"direct_care": False, "sees": sorted(vocabulary.unnamed_role_sees)}
+    roles = {code: {"direct_care": r.direct_care, "sees": seen(r.sees)} for code, r in vocabulary.roles.items()}
+    roles[""] = {"direct_care": False, "sees": seen(vocabulary.unnamed_role_sees)}
     purposes = {code: {"individual_care": purpose.individual_care} for code, purpose in vocabulary.purposes.items()}
     return {**manifest(vocabulary.rules), "agreements": agreements, "roles": roles, "purposes": purposes}
 

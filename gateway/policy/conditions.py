@@ -88,7 +88,8 @@ def minute(time: str) -> int:
 
 
 def compiled(conditions: Conditions) -> dict[str, Any]:
-    """The conditions as the rules read them; every member is always there, so that none can be undefined."""
+    """The conditions as the rules read them, but for `sensitivity`, which is spelled out with the vocabulary; every
+    member is always there, so that none can be undefined."""
     hours, frequency = conditions.hours, conditions.frequency
     return {
         "hours_asked": hours is not None,
@@ -101,7 +102,6 @@ def compiled(conditions: Conditions) -> dict[str, Any]:
         "relationships": dict.fromkeys(sorted(conditions.relationships), True),
         "reason_asked": bool(conditions.declared_reasons),
         "reasons": dict.fromkeys(sorted(conditions.declared_reasons), True),
-        "ceilings": {role: sorted(labels) for role, labels in sorted(conditions.sensitivity.items())},
         "overrides": dict.fromkeys(sorted(conditions.overrides), True),
         "suppress_counts_below": conditions.suppress_counts_below,
     }

@@ -27,7 +27,6 @@ class Judge(Protocol):
 
 
 class _Verdict(Struct, frozen=True, forbid_unknown_fields=True):
-    n: int
     allow: bool
     fields: tuple[str, ...]
     grounds: tuple[str, ...]
@@ -37,14 +36,18 @@ class _Verdict(Struct, frozen=True, forbid_unknown_fields=True):
     lawful_basis: str
     confidentiality_basis: str
     disclosure: Disclosure
+    hidden: tuple[str, ...]
+    override: str
 
 
 class _Duty(Struct, frozen=True, forbid_unknown_fields=True):
     type: str
     at: str = ""
+    below: int = 0
 
 
 class _Answer(Struct, frozen=True, forbid_unknown_fields=True):
+    pairs: tuple[int, ...]  # for each pair asked, in order, which of the verdicts is its own
     verdicts: tuple[_Verdict, ...]
     obligations: tuple[_Duty, ...]
     valid_until: int
@@ -57,30 +60,36 @@ _REASONS = frozenset(WithheldReason)
 def read(answer: str | bytes, facts: Facts, revision: str) -> Decision:
     """The decision in a judge's JSON answer to `facts`.
 
-    Raises PolicyUnavailable when the answer is undefined, has another shape or type, does not have exactly one
-    verdict for each pair in order, or contradicts itself.
+    Raises PolicyUnavailable when the answer is undefined, has another shape or type, does not give each
+    pair its verdict, or contradicts itself.
     """
     try:
         said = _DECODER.decode(answer)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PolicyUnavailable from error
-    if [verdict.n for verdict in said.verdicts] != [pair.n for pair in facts.pairs]:
+    if len(said.pairs) != len(facts.pairs) or said.valid_until <= facts.now:
         raise PolicyUnavailable
-    if said.valid_until <= facts.now:
+    if said.pairs and not 0 <= min(said.pairs) <= max(said.pairs) < len(said.verdicts):
         raise PolicyUnavailable
-    for verdict, pair in zip(said.verdicts, facts.pairs, strict=True):
+    known = [(verdict, msgspec.structs.astuple(verdict)) for verdict in said.verdicts]
+    verdicts = []
+    for pair, position in zip(facts.pairs, said.pairs, strict=True):
+        verdict, members = known[position]
         if not _coherent(verdict, pair.fields):
             raise PolicyUnavailable
+        verdicts.append(Verdict(pair.n, *members))
     return Decision(
         revision,
-        tuple([Verdict(*msgspec.structs.astuple(verdict)) for verdict in said.verdicts]),
-        tuple([Obligation(duty.type, duty.at) for duty in said.obligations]),
+        tuple(verdicts),
+        tuple([Obligation(duty.type, duty.at, duty.below) for duty in said.obligations]),
         said.valid_until,
     )
 
 
 def _coherent(verdict: _Verdict, asked: tuple[str, ...]) -> bool:
     if not verdict.allow:
-        return verdict.reason in _REASONS and not verdict.fields and not verdict.grounds
+        return verdict.reason in _REASONS and not (verdict.fields or verdict.grounds or verdict.override)
     within = not asked or set(asked).issuperset(verdict.fields)
-    return bool(verdict.fields and verdict.grounds and within) and not (verdict.broken or verdict.reason)
+    return bool(verdict.fields and verdict.grounds and within) and not (
+        verdict.broken or verdict.hidden or verdict.reason
+    )

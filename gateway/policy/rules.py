@@ -22,10 +22,11 @@ Remedy = Literal["consent-request", "change-request", "agreement", "wait", "none
 
 class Limit(Struct, frozen=True, forbid_unknown_fields=True):
     """`custom` of a limit. `order`: of several broken limits the lowest names the reason. `about`: whether it
-    looks at the request alone, or at the person; the latter never speaks before the former."""
+    looks at the `request` alone, or at the `person`; the latter never speaks before the former. A `secret` one is
+    about the person too, and whoever asks is told only what they would be told of a stranger."""
 
     order: Annotated[int, Meta(ge=1)]
-    about: Literal["request", "person"]
+    about: Literal["request", "person", "secret"]
     withheld_reason: WithheldReason
     remedy: Remedy
     legal_source: Sentence

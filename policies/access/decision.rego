@@ -6,16 +6,19 @@
 #   Allows a pair (source, category) when at least one ground applies, every required limit holds, every obligation
 #   could be stated and some field remains. Grounds, limits and obligations are found by name; the names that are
 #   required stand in the manifest and are counted, so that a lost file, a missing fact or an empty input refuses.
-#   One evaluation answers all pairs of one query.
+#   One evaluation answers all pairs of one query; pairs in the same position are judged once.
 # scope: package
 package commons.access
 
-import data.commons.lib.asked.agreement
-import data.commons.lib.asked.pairs
-import data.commons.lib.consent.fields as released
+import data.commons.lib.agreement.agreement
+import data.commons.lib.asked.numbers
+import data.commons.lib.asked.places
+import data.commons.lib.asked.positions
 import data.commons.lib.consent.reason as consent_reason
+import data.commons.lib.override.lifted
 
 decision := {
+	"pairs": pairs,
 	"verdicts": verdicts,
 	"obligations": [duty | some duty in duties],
 	"valid_until": valid_until,
@@ -23,76 +26,89 @@ decision := {
 
 # -- each pair --------------------------------------------------------------------------------------------
 
-verdicts := [verdict |
-	terms := {pair.n: pair.term | some pair in pairs}
-	some pair in input.pairs
-	term := object.get(terms, pair.n, no_term)
-	grounds := {name | some name, numbers in applying; pair.n in numbers}
-	fields := object.get(released, pair.n, set())
-	verdict := conclude(pair, term, grounds, fields)
+# For each pair, in order, which of the verdicts is its own. A pair whose facts are not complete has no place: then
+# there are fewer than pairs were asked, and whoever reads the answer takes none of it.
+pairs := [number |
+	number_of := numbers
+	some place in places
+	number := number_of[place]
 ]
 
-conclude(pair, term, grounds, fields) := {
-	"n": pair.n,
-	"allow": true,
-	"fields": fields,
-	"grounds": grounds,
-	"broken": [],
-	"reason": "",
-	"fields_refused": wanted(pair, term) - fields,
-	"lawful_basis": term.lawful_basis,
-	"confidentiality_basis": term.confidentiality_basis,
-	"disclosure": term.disclosure,
-} if {
-	pair.n in unbroken
-	count(grounds) > 0
-	count(fields) > 0
-} else := refused(pair.n, term, {name | some name, numbers in holding; pair.n in numbers})
+# -- each position ----------------------------------------------------------------------------------------
 
-refused(n, term, held) := {
-	"n": n,
-	"allow": false,
-	"fields": [],
-	"grounds": [],
-	"broken": told(n, required - held),
-	"reason": reason(n, required - held),
-	"fields_refused": [],
-	"lawful_basis": term.lawful_basis,
-	"confidentiality_basis": term.confidentiality_basis,
-	"disclosure": term.disclosure,
+# One for each position, in the order of their numbers.
+verdicts := [outcome | some outcome in outcomes]
+
+# position number -> the verdict on every pair that stands there
+outcomes := {position.n: outcome |
+	some position in positions
+	outcome := conclude(position, {name | some name, carried in applying; position.n in carried})
 }
 
-no_term := {"lawful_basis": "", "confidentiality_basis": "", "disclosure": "generic", "fields": {}}
+conclude(position, grounds) := {
+	"allow": true,
+	"fields": position.released,
+	"fields_refused": position.refused,
+	"grounds": grounds,
+	"broken": [],
+	"hidden": [],
+	"reason": "",
+	"lawful_basis": position.term.lawful_basis,
+	"confidentiality_basis": position.term.confidentiality_basis,
+	"disclosure": position.term.disclosure,
+	"override": overridden(position.lifted),
+} if {
+	position.n in unbroken
+	count(grounds) > 0
+	count(position.released) > 0
+} else := refused(position, required - {name | some name, held in holding; position.n in held})
 
-wanted(pair, term) := object.keys(term.fields) if {
-	count(pair.fields) == 0
-} else := {field | some field in pair.fields}
+overridden(lifts) := input.request.override.reason if {
+	lifts == true
+} else := ""
+
+refused(position, broken) := {
+	"allow": false,
+	"fields": [],
+	"fields_refused": [],
+	"grounds": [],
+	"broken": said,
+	"hidden": broken - said,
+	"reason": reason(position, broken, like_a_stranger),
+	"lawful_basis": position.term.lawful_basis,
+	"confidentiality_basis": position.term.confidentiality_basis,
+	"disclosure": position.term.disclosure,
+	"override": "",
+} if {
+	like_a_stranger := count(broken & secret) > 0
+	said := told(position, broken, like_a_stranger)
+}
 
 # -- what is required, and what is there ------------------------------------------------------------------
 
-# The pair numbers for which every required limit holds. There are none unless as many limits answer as are
-# required, every obligation could be stated, and no number stands for two pairs.
-unbroken := intersection({numbers | some numbers in holding}) if {
+# The positions for which every required limit holds. There are none unless as many limits answer as are required,
+# every obligation could be stated, and the facts of every pair are complete.
+unbroken := intersection({positions_held | some positions_held in holding}) if {
 	count(required) > 0
 	count(holding) == count(required)
 	count(stated) == count(data.manifest.obligations)
-	count({pair.n | some pair in input.pairs}) == count(input.pairs)
+	count(places) == count(input.pairs)
 }
 
 required := {limit.name | some limit in data.manifest.limits}
 
-# required limit -> the pair numbers it holds for; a limit whose file is lost is not among them
-holding := {name: numbers |
+# required limit -> the positions it holds for; a limit whose file is lost is not among them
+holding := {name: held |
 	packages := data.commons.limits
 	some name in required
-	numbers := packages[name].holds
+	held := packages[name].holds
 }
 
-# ground -> the pair numbers it applies to
-applying := {name: numbers |
+# ground -> the positions it applies to
+applying := {name: carried |
 	packages := data.commons.grounds
 	some name in data.manifest.grounds
-	numbers := packages[name].applies
+	carried := packages[name].applies
 }
 
 # required obligations that could be stated
@@ -108,40 +124,65 @@ duties contains duty if {
 	some duty in packages[name].duties
 }
 
+# A duty that goes with some positions only is owed where one of them is allowed.
+duties contains duty if {
+	packages := data.commons.obligations
+	judged := outcomes
+	some name in data.manifest.obligations
+	some owed in packages[name].owed
+	judged[owed.n].allow == true
+	duty := owed.duty
+}
+
 # -- why not ----------------------------------------------------------------------------------------------
 
 # What is wrong with the request itself comes first: it says nothing about the person. Then consent, worded alike
 # for the unknown and the undecided; then whatever else concerns the person; and where every limit holds, no ground
-# applied.
-reason(n, broken) := first if {
+# applied. Where a secret limit is broken, all is said that would be said of a stranger, and nothing else.
+reason(position, broken, like_a_stranger) := first if {
 	first := reasons("request", broken)[0]
+} else := "consent-not-given" if {
+	like_a_stranger
+	position.needs_consent == true
+} else := "no-relationship" if {
+	like_a_stranger
 } else := missing if {
-	missing := consent_reason[n]
+	missing := consent_reason[position.n]
 } else := first if {
 	first := reasons("person", broken)[0]
 } else := "legal-basis-not-permitted"
 
 # Which broken limits are told. Where consent is needed and missing, none that looks at the person: a stranger and
-# somebody who never decided get the same verdict, byte for byte.
-told(n, broken) := {limit.name |
-	some limit in data.manifest.limits
-	limit.about == "request"
-	limit.name in broken
-} if {
-	is_string(consent_reason[n])
+# somebody who never decided get the same verdict, byte for byte. Where the person is not to be seen by this viewer,
+# the one that a stranger breaks.
+told(position, broken, like_a_stranger) := broken & about("request") if {
+	like_a_stranger
+	position.needs_consent == true
+} else := (broken & about("request")) | {"known_person"} if {
+	like_a_stranger
+} else := broken & about("request") if {
+	is_string(consent_reason[position.n])
 } else := broken
 
-# The manifest lists limits in the order in which they name the reason.
-reasons(about, broken) := [limit.withheld_reason |
+secret := about("secret")
+
+about(what) := {limit.name |
 	some limit in data.manifest.limits
-	limit.about == about
+	limit.about == what
+}
+
+# The manifest lists limits in the order in which they name the reason.
+reasons(what, broken) := [limit.withheld_reason |
+	some limit in data.manifest.limits
+	limit.about == what
 	limit.name in broken
 ]
 
 # -- how long it stands -----------------------------------------------------------------------------------
 
 # The first instant at which the same facts could be judged otherwise: a bound of the agreement, the end of a
-# consent, or midnight (UTC), when an erase-by date moves. With no agreement the judge is asked again soon.
+# consent or of an override, or midnight (UTC), when an erase-by date moves. With no agreement the judge is asked
+# again soon.
 valid_until := min(instants) if {
 	count(instants) > 0
 } else := input.now + 300
@@ -154,7 +195,11 @@ instants contains instant if {
 	instant > input.now
 }
 
-instants contains pair.consent.until if {
-	some pair in input.pairs
-	pair.consent.until > input.now
+instants contains position.consent.until if {
+	some position in positions
+	position.consent.until > input.now
+}
+
+instants contains input.request.override.until if {
+	count(lifted) > 0
 }

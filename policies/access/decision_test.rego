@@ -5,11 +5,19 @@ package commons_test.access
 import data.commons.access
 import data.commons_test.world
 
-judged(facts) := decision if {
+decided(facts) := decided_under(facts, world.agreements)
+
+decided_under(facts, agreements) := decision if {
 	decision := access.decision with input as facts
-		with data.agreements as world.agreements
+		with data.agreements as agreements
 		with data.roles as world.roles
+		with data.purposes as world.purposes
 }
+
+# Each pair with the verdict that is its own.
+each(decision) := [decision.verdicts[number] | some number in decision.pairs]
+
+judged(facts) := object.union(decision, {"verdicts": each(decision)}) if decision := decided(facts)
 
 one(facts) := judged(facts).verdicts[0]
 
@@ -48,7 +56,28 @@ test_fields_outside_the_consent_are_refused_one_by_one if {
 
 test_every_verdict_stands_in_the_order_of_its_pair if {
 	pairs := [world.pair(7, "task"), world.pair(3, "other"), world.pair(5, "care")]
-	[verdict.n | some verdict in judged(world.question({"pairs": pairs})).verdicts] == [7, 3, 5]
+	said := judged(world.question({"pairs": pairs})).verdicts
+	[verdict.confidentiality_basis | some verdict in said] == ["statutory-gateway", "", "implied-consent-direct-care"]
+}
+
+test_pairs_that_stand_alike_share_one_verdict if {
+	alike := [world.pair(0, "task"), world.pair(1, "care"), world.pair(2, "task")]
+	decision := decided(world.question({"pairs": alike}))
+	count(decision.verdicts) == 2
+	decision.pairs == [0, 1, 0]
+}
+
+test_pairs_that_differ_in_anything_that_is_judged_do_not if {
+	every change in [
+		{"fields": ["a"]},
+		{"consent": world.given},
+		{"restrictions": ["court-order"]},
+		{"objection": "pending"},
+		{"source": "elsewhere"},
+	] {
+		other := object.union(world.pair(1, "task"), change)
+		count(decided(world.question({"pairs": [world.pair(0, "task"), other]})).verdicts) == 2
+	}
 }
 
 # -- no ---------------------------------------------------------------------------------------------------
@@ -107,14 +136,12 @@ test_required_consent_refuses_what_another_ground_would_allow if {
 
 test_a_stranger_gets_the_verdict_of_somebody_who_never_decided if {
 	undecided := world.deciding(world.undecided)
-	stranger := object.union(undecided, {"person": {"known": false}})
-	judged(stranger) == judged(undecided)
+	seen_by_asker(stranger(undecided)) == seen_by_asker(undecided)
 }
 
 test_so_does_one_for_whom_consent_is_required if {
 	undecided := world.question({"request": {"consent_mode": "required"}})
-	stranger := object.union(undecided, {"person": {"known": false}})
-	judged(stranger) == judged(undecided)
+	seen_by_asker(stranger(undecided)) == seen_by_asker(undecided)
 }
 
 test_a_stranger_on_another_ground_has_no_relationship if {
@@ -124,12 +151,112 @@ test_a_stranger_on_another_ground_has_no_relationship if {
 	verdict.broken == {"known_person"}
 }
 
+# -- what must not be learned ----------------------------------------------------------------------------
+
+# All of a decision that whoever asked may be told.
+seen_by_asker(facts) := without_hidden(decided(facts))
+
+without_hidden(decision) := json.remove(decision, [sprintf("/verdicts/%d/hidden", [n]) |
+	some n, _ in decision.verdicts
+])
+
+# A stranger is somebody the register knows nothing of.
+stranger(facts) := object.union(
+	facts,
+	{"person": {"known": false, "deceased": false, "age_band": "", "opt_outs": [], "relationships": []}},
+)
+
+restricted(category, kinds) := world.question({"pairs": [object.union(
+	world.pair(0, category),
+	{"restrictions": kinds},
+)]})
+
+test_a_restriction_looks_like_a_stranger_to_whoever_asks if {
+	every kind in ["court-order", "sealed-record", "safeguarding-restriction"] {
+		every category in ["task", "care", "consented", "duty", "other"] {
+			seen_by_asker(restricted(category, [kind])) == seen_by_asker(stranger(world.asking(category)))
+		}
+	}
+}
+
+test_so_it_does_beside_a_consent_that_was_given if {
+	pair := object.union(world.consented_pair(world.given), {"restrictions": ["court-order"]})
+	asked := world.question({"pairs": [pair]})
+	seen_by_asker(asked).verdicts == seen_by_asker(stranger(world.asking("consented"))).verdicts
+}
+
+test_so_does_somebody_with_whom_there_is_no_relationship if {
+	naming := world.agreed({"relationship_asked": true, "relationships": {"referral": true}})
+	unrelated := object.union(world.asking("care"), {"person": {"relationships": []}})
+	known := without_hidden(decided_under(unrelated, naming))
+	unknown := without_hidden(decided_under(stranger(unrelated), naming))
+	known == unknown
+}
+
+test_the_auditor_is_told_what_it_was if {
+	one(restricted("task", ["court-order"])).hidden == {"court_order"}
+	one(restricted("consented", ["sealed-record"])).hidden == {"sealed_record"}
+	one(stranger(world.asking("consented"))).hidden == {"known_person"}
+}
+
+# -- break-glass ------------------------------------------------------------------------------------------
+
+breaking(facts, categories) := object.union(facts, {"request": {"override": world.override(categories)}})
+
+objected := world.question({"pairs": [object.union(world.pair(0, "task"), {"objection": "upheld"})]})
+
+test_break_glass_lifts_an_objection_and_says_so if {
+	one(objected).reason == "objection"
+	decision := judged(breaking(objected, ["task"]))
+	decision.verdicts[0].allow
+	decision.verdicts[0].override == "vital-interests"
+	{"type": "review-by", "at": "2001-09-12"} in decision.obligations
+	{"type": "notify-citizen"} in decision.obligations
+}
+
+test_a_verdict_without_break_glass_says_none if one(world.facts).override == ""
+
+test_break_glass_lifts_nothing_of_what_comes_first if {
+	every change in [
+		{"caller": {"system_active": false}},
+		{"request": {"purpose": "research.now"}},
+		{"request": {"lawful_basis": "6(1)(f)"}},
+		{"caller": {"role": "clerk"}},
+		{"person": {"known": false}},
+	] {
+		one(breaking(object.union(objected, change), ["task"])).allow == false
+	}
+	every kind in ["court-order", "sealed-record", "safeguarding-restriction"] {
+		one(breaking(restricted("task", [kind]), ["task"])).allow == false
+	}
+}
+
+test_it_is_no_consent if one(breaking(world.asking("consented"), ["consented"])).reason == "consent-not-given"
+
+test_what_it_does_not_allow_owes_nothing if {
+	obligations := judged(breaking(restricted("task", ["court-order"]), ["task"])).obligations
+	[duty.type | some duty in obligations] == ["erase-by", "no-onward-sharing"]
+}
+
+test_a_decision_stands_no_longer_than_its_override if {
+	judged(breaking(objected, ["task"])).valid_until == world.now + 60
+}
+
+# -- what is told of the person ---------------------------------------------------------------------------
+
+test_what_is_about_the_person_comes_after_consent if {
+	verdict := one(object.union(world.deciding(world.given), {"person": {"deceased": true}}))
+	verdict.reason == "person-deceased"
+	one(object.union(world.deciding(world.undecided), {"person": {"deceased": true}})).reason == "consent-not-given"
+}
+
 # -- what is missing --------------------------------------------------------------------------------------
 
 test_without_a_manifest_nothing_is_allowed if {
 	decision := access.decision with input as world.facts
 		with data.agreements as world.agreements
 		with data.roles as world.roles
+		with data.purposes as world.purposes
 		with data.manifest as {"limits": [], "grounds": ["public_task"], "obligations": []}
 	every verdict in decision.verdicts {
 		verdict.allow == false
@@ -144,6 +271,7 @@ test_a_limit_whose_file_is_lost_refuses if {
 	decision := access.decision with input as world.facts
 		with data.agreements as world.agreements
 		with data.roles as world.roles
+		with data.purposes as world.purposes
 		with data.manifest as lost
 	every verdict in decision.verdicts {
 		verdict.allow == false
@@ -156,6 +284,7 @@ test_an_obligation_whose_file_is_lost_refuses if {
 	decision := access.decision with input as world.facts
 		with data.agreements as world.agreements
 		with data.roles as world.roles
+		with data.purposes as world.purposes
 		with data.manifest as lost
 	every verdict in decision.verdicts {
 		verdict.allow == false
@@ -167,6 +296,7 @@ test_a_ground_whose_file_is_lost_does_not_carry if {
 	decision := access.decision with input as world.facts
 		with data.agreements as world.agreements
 		with data.roles as world.roles
+		with data.purposes as world.purposes
 		with data.manifest as lost
 	every verdict in decision.verdicts {
 		verdict.allow == false
@@ -191,20 +321,22 @@ test_each_missing_fact_refuses if {
 		"/request/consent_mode",
 		"/request/on_behalf_of",
 	] {
-		allowed := {verdict.n |
+		count([verdict |
 			some verdict in access.verdicts with input as world.without(path)
 				with data.agreements as world.agreements
 				with data.roles as world.roles
+				with data.purposes as world.purposes
 			verdict.allow
-		}
-		count(allowed) == 0
+		]) == 0
 	}
 }
 
-test_two_pairs_with_one_number_are_both_refused if {
-	decision := judged(world.question({"pairs": [world.pair(0, "task"), world.pair(0, "other")]}))
-	every verdict in decision.verdicts {
-		verdict.allow == false
+test_one_pair_whose_facts_are_not_complete_refuses_all if {
+	every path in ["/consent", "/fields", "/restrictions", "/objection", "/source", "/category"] {
+		broken := json.remove(world.pair(1, "care"), [path])
+		decision := decided(world.question({"pairs": [world.pair(0, "task"), broken]}))
+		count(decision.pairs) == 1
+		decision.verdicts[0].allow == false
 	}
 }
 

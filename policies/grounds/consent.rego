@@ -12,10 +12,10 @@
 #   citizen: You agreed to this. You can change your mind at any time.
 package commons.grounds.consent
 
-import data.commons.lib.asked.pairs
+import data.commons.lib.asked.positions
 
-applies contains pair.n if {
-	some pair in pairs
-	pair.rests_on == "consent"
-	pair.consent.state == "given"
+applies contains position.n if {
+	some position in positions
+	position.rests_on == "consent"
+	position.consent.state == "given"
 }

@@ -14,12 +14,12 @@
 #   citizen: People who care for you may see what they need to care for you. You can object.
 package commons.grounds.direct_care
 
-import data.commons.lib.asked.pairs
+import data.commons.lib.asked.positions
 import data.commons.lib.purpose.under
 
-applies contains pair.n if {
+applies contains position.n if {
 	data.roles[input.caller.role].direct_care == true
 	under(input.request.purpose, "direct-care")
-	some pair in pairs
-	pair.rests_on == "direct-care"
+	some position in positions
+	position.rests_on == "direct-care"
 }

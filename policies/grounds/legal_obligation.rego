@@ -12,11 +12,11 @@
 #   citizen: A law says that this must be shared, so it cannot be stopped.
 package commons.grounds.legal_obligation
 
-import data.commons.lib.asked.pairs
+import data.commons.lib.asked.positions
 
-applies contains pair.n if {
-	some pair in pairs
-	pair.rests_on == "article-6"
-	pair.term.lawful_basis == "6(1)(c)"
-	pair.term.statute != ""
+applies contains position.n if {
+	some position in positions
+	position.rests_on == "article-6"
+	position.term.lawful_basis == "6(1)(c)"
+	position.term.statute != ""
 }

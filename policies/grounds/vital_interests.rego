@@ -12,12 +12,12 @@
 #   citizen: This was needed to protect somebody's life.
 package commons.grounds.vital_interests
 
-import data.commons.lib.asked.pairs
+import data.commons.lib.asked.positions
 import data.commons.lib.purpose.under
 
-applies contains pair.n if {
+applies contains position.n if {
 	under(input.request.purpose, "emergency")
-	some pair in pairs
-	pair.rests_on == "article-6"
-	pair.term.lawful_basis == "6(1)(d)"
+	some position in positions
+	position.rests_on == "article-6"
+	position.term.lawful_basis == "6(1)(d)"
 }

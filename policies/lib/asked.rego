@@ -1,43 +1,66 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # METADATA
-# title: What is asked, and what the agreement says of it
+# title: What is asked, gathered into positions
 # description: >-
-#   Looks the named agreement up once, and for every pair (source, category) the one term that covers it. A pair
-#   without a term is not among `pairs`, so that no limit or ground that reads the term can be met for it.
+#   Pairs (source, category) for which the agreement says the same, the same fields are asked and the person stands
+#   alike share one position, and each position is judged once, whatever the number of its pairs. A pair whose facts
+#   are not complete has no position, and is refused; one that the agreement has no term for has a position that
+#   rests on nothing.
 # scope: package
 package commons.lib.asked
 
-agreement := data.agreements[input.request.agreement]
+import data.commons.lib.agreement.kinds
+import data.commons.lib.agreement.needs_consent
+import data.commons.lib.agreement.no_kind
+import data.commons.lib.agreement.rests_on
+import data.commons.lib.agreement.terms
+import data.commons.lib.fields
+import data.commons.lib.override.lifted
+import data.commons.obligations.redact.visible
 
-pairs := [asked |
-	sources := agreement.terms
+# For each pair, in order, all that is looked at.
+places := [place |
+	sources := terms
 	some pair in input.pairs
-	categories := sources[pair.source]
-	term := categories[pair.category]
-	asked := {
-		"n": pair.n,
-		"term": term,
-		"rests_on": rests_on(term),
-		"fields": agreed(pair.fields, term.fields),
-		"consent": pair.consent,
-	}
+	kind := object.get(sources, [pair.source, pair.category], "")
+	place := [kind, pair.fields, pair.consent, pair.restrictions, pair.objection]
 ]
 
-# A term states two bases: UK GDPR (Article 6, with 9 where needed) and the common law duty of confidentiality.
-# Where any of them is consent, nothing but consent can carry the sharing. Where confidentiality rests on implied
-# consent for direct care, nothing but direct care can. Anything else stands on its Article 6 basis.
-rests_on(term) := "consent" if {
-	term.lawful_basis == "6(1)(a)"
-} else := "consent" if {
-	term.special_category_basis == "9(2)(a)"
-} else := "consent" if {
-	term.confidentiality_basis == "explicit-consent"
-} else := "direct-care" if {
-	term.confidentiality_basis == "implied-consent-direct-care"
-} else := "article-6"
+once := {place | some place in places}
 
-# Asking for no field by name asks for all that the agreement allows.
-agreed(wanted, allowed) := object.keys(allowed) if {
-	count(wanted) == 0
-} else := {field | some field in wanted; allowed[field] == true}
+distinct := [place | some place in once]
+
+# place -> number of its position
+numbers := {place: n | some n, place in distinct}
+
+# All of them: what a limit holds for that is about the request as a whole.
+all_positions := {n | some n, _ in distinct}
+
+positions := [position |
+	known := kinds
+	sees := visible
+	needs := needs_consent
+	some n, place in distinct
+	term := object.get(known, place[0], no_kind)
+	carried := rests_on(term)
+	needed := needs[carried]
+	offered := object.keys(term.fields)
+	agreed := fields.agreed(place[1], offered)
+	seen := agreed & object.keys(object.get(sees, term.category, {}))
+	released := fields.released(needed, place[2], seen)
+	position := {
+		"n": n,
+		"term": term,
+		"rests_on": carried,
+		"needs_consent": needed,
+		"consent": place[2],
+		"restrictions": place[3],
+		"objection": place[4],
+		"lifted": term.category in lifted,
+		"agreed": agreed,
+		"seen": seen,
+		"released": released,
+		"refused": (agreed | {field | some field in place[1]}) - released,
+	}
+]

@@ -5,45 +5,10 @@ package commons_test.lib.consent
 import data.commons.lib.consent
 import data.commons_test.world
 
-fields_with(change) := fields if {
-	facts := world.deciding(object.union(world.given, change))
-	fields := consent.fields with input as facts with data.agreements as world.agreements
-}
-
 reason_of(facts) := reason if {
-	reason := consent.reason with input as facts with data.agreements as world.agreements
-}
-
-test_consent_to_all_releases_what_the_agreement_allows if {
-	fields_with({}) == {0: {"a", "b"}}
-}
-
-test_consent_to_one_field_releases_that_one if {
-	fields_with({"fields": ["a"]}) == {0: {"a"}}
-}
-
-test_consent_never_widens_the_agreement if {
-	fields_with({"fields": ["a", "z"]}) == {0: {"a"}}
-}
-
-test_a_field_taken_out_of_a_consent_to_all_stays_behind if {
-	fields_with({"except": ["a"]}) == {0: {"b"}}
-}
-
-test_a_field_taken_out_of_a_consent_to_some_stays_behind if {
-	fields_with({"fields": ["a", "b"], "except": ["a"]}) == {0: {"b"}}
-}
-
-test_consent_does_not_narrow_a_term_that_rests_on_something_else if {
-	task := object.union(world.pair(0, "task"), {"consent": object.union(world.given, {"fields": ["z"]})})
-	consent.fields == {0: {"a", "b"}} with input as world.question({"pairs": [task]})
+	reason := consent.reason with input as facts
 		with data.agreements as world.agreements
-}
-
-test_it_does_where_the_request_requires_consent if {
-	task := object.union(world.pair(0, "task"), {"consent": object.union(world.given, {"fields": ["a"]})})
-	requiring := world.question({"request": {"consent_mode": "required"}, "pairs": [task]})
-	consent.fields == {0: {"a"}} with input as requiring with data.agreements as world.agreements
+		with data.roles as world.roles
 }
 
 test_each_state_has_its_reason if {

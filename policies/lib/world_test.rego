@@ -11,13 +11,16 @@ package commons_test.world
 
 now := 1000000000
 
-term(lawful, special, confidentiality, statute) := {
+kind(category, lawful, special, confidentiality, statute) := {
+	"category": category,
+	"fields": {"a": true, "b": true},
 	"lawful_basis": lawful,
 	"special_category_basis": special,
 	"confidentiality_basis": confidentiality,
 	"statute": statute,
 	"disclosure": "explain",
-	"fields": {"a": true, "b": true},
+	"patient_information": false,
+	"opt_out": "",
 }
 
 agreement := {
@@ -32,18 +35,48 @@ agreement := {
 	"roles_assured": false,
 	"retention_days": 10,
 	"onward_sharing": false,
-	"terms": {"source": {
-		"consented": term("6(1)(a)", "9(2)(a)", "explicit-consent", ""),
-		"care": term("6(1)(e)", "9(2)(h)", "implied-consent-direct-care", ""),
-		"task": term("6(1)(e)", "", "statutory-gateway", ""),
-		"duty": term("6(1)(c)", "", "legal-duty", "An Act s.1"),
-		"life": term("6(1)(d)", "", "overriding-public-interest", ""),
-	}},
+	"statutes": {"An Act s.1": true},
+	"training": [],
+	# Positions are numbered in the order of these names, so that "task" is 0 where "task" and "care" are asked.
+	"kinds": {
+		"k0": kind("task", "6(1)(e)", "", "statutory-gateway", ""),
+		"k1": kind("care", "6(1)(e)", "9(2)(h)", "implied-consent-direct-care", ""),
+		"k2": kind("consented", "6(1)(a)", "9(2)(a)", "explicit-consent", ""),
+		"k3": kind("duty", "6(1)(c)", "", "legal-duty", "An Act s.1"),
+		"k4": kind("life", "6(1)(d)", "", "overriding-public-interest", ""),
+	},
+	"terms": {"source": {"task": "k0", "care": "k1", "consented": "k2", "duty": "k3", "life": "k4"}},
+	"hours_asked": false,
+	"hours_from": 0,
+	"hours_until": 0,
+	"weekdays": [],
+	"times": 0,
+	"window_s": 0,
+	"relationship_asked": false,
+	"relationships": {},
+	"reason_asked": false,
+	"reasons": {},
+	"ceilings": {},
+	"overrides": {"vital-interests": true},
+	"suppress_counts_below": 0,
 }
 
 agreements := {"agreement": agreement}
 
-roles := {"nurse": {"direct_care": true}, "clerk": {"direct_care": false}}
+# Every role sees both fields of every category; a test narrows it.
+sees := {category: {"a": true, "b": true} | some category in ["task", "care", "consented", "duty", "life"]}
+
+roles := {
+	"nurse": {"direct_care": true, "sees": sees},
+	"clerk": {"direct_care": false, "sees": sees},
+	"": {"direct_care": false, "sees": {}},
+}
+
+purposes := {
+	"direct-care.ward": {"individual_care": true},
+	"emergency.now": {"individual_care": true},
+	"research.now": {"individual_care": false},
+}
 
 undecided := {
 	"state": "none",
@@ -99,6 +132,9 @@ facts := {
 	"pairs": [pair(0, "task"), pair(1, "care")],
 }
 
+# An override that is in force.
+override(categories) := {"reason": "vital-interests", "until": now + 60, "categories": categories}
+
 # The question with one thing changed; what is not named stays.
 question(change) := object.union(facts, change)
 
@@ -107,3 +143,8 @@ asking(category) := question({"pairs": [pair(0, category)]})
 deciding(consent) := question({"pairs": [consented_pair(consent)]})
 
 without(path) := json.remove(facts, [path])
+
+# The agreement with some members changed, and with one of its kinds changed; as `data.agreements`.
+agreed(change) := {"agreement": object.union(agreement, change)}
+
+kinds_with(name, change) := agreed({"kinds": {name: change}})

@@ -14,7 +14,8 @@
 #   citizen: The organisation that asked is not an active member of the commons.
 package commons.limits.active_organisation
 
-holds contains pair.n if {
-	input.caller.organisation_active == true
-	some pair in input.pairs
-}
+import data.commons.lib.asked.all_positions
+
+default holds := set()
+
+holds := all_positions if input.caller.organisation_active == true

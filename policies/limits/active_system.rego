@@ -14,7 +14,8 @@
 #   citizen: The computer system that asked is not active in the commons.
 package commons.limits.active_system
 
-holds contains pair.n if {
-	input.caller.system_active == true
-	some pair in input.pairs
-}
+import data.commons.lib.asked.all_positions
+
+default holds := set()
+
+holds := all_positions if input.caller.system_active == true

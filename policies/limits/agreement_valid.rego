@@ -16,15 +16,17 @@
 #   citizen: The service that asked has no agreement in force.
 package commons.limits.agreement_valid
 
-import data.commons.lib.asked.agreement
+import data.commons.lib.agreement.agreement
+import data.commons.lib.asked.all_positions
 
-holds contains pair.n if {
+default holds := set()
+
+holds := all_positions if {
 	terms := agreement
 	terms.from <= input.now
 	input.now < terms.until
 	terms.recipients[input.caller.organisation] == true
 	principal_covered(terms.recipients)
-	some pair in input.pairs
 }
 
 # Who asks on behalf of another needs that other one to be a recipient too.

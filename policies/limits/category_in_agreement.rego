@@ -16,6 +16,9 @@
 #   citizen: The agreement does not cover this information.
 package commons.limits.category_in_agreement
 
-import data.commons.lib.asked.pairs
+import data.commons.lib.asked.positions
 
-holds contains pair.n if some pair in pairs
+holds contains position.n if {
+	some position in positions
+	position.rests_on in {"consent", "direct-care", "article-6"}
+}

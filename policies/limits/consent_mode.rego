@@ -15,13 +15,15 @@
 #   citizen: The service said it would look only if you agreed, and you have not.
 package commons.limits.consent_mode
 
-holds contains pair.n if {
+import data.commons.lib.asked.positions
+
+holds contains position.n if {
 	input.request.consent_mode in {"if-present", "not-basis"}
-	some pair in input.pairs
+	some position in positions
 }
 
-holds contains pair.n if {
+holds contains position.n if {
 	input.request.consent_mode == "required"
-	some pair in input.pairs
-	pair.consent.state == "given"
+	some position in positions
+	position.consent.state == "given"
 }

@@ -14,21 +14,21 @@
 #   citizen: Your agreement had run out, so it was not shared.
 package commons.limits.consent_not_expired
 
-import data.commons.lib.consent.needed
+import data.commons.lib.asked.positions
 
-holds contains n if {
-	some n, required in needed
-	required == false
+holds contains position.n if {
+	some position in positions
+	position.needs_consent == false
 }
 
-holds contains pair.n if {
-	some pair in input.pairs
-	pair.consent.state == "given"
-	pair.consent.until > input.now
+holds contains position.n if {
+	some position in positions
+	position.consent.state == "given"
+	position.consent.until > input.now
 }
 
 # Nothing was given, so nothing has run out: the ground of consent answers for it.
-holds contains pair.n if {
-	some pair in input.pairs
-	pair.consent.state in {"none", "refused", "withdrawn"}
+holds contains position.n if {
+	some position in positions
+	position.consent.state in {"none", "refused", "withdrawn"}
 }

@@ -16,9 +16,9 @@
 #   citizen: The service does not need this for what it is doing.
 package commons.limits.fields_in_agreement
 
-import data.commons.lib.asked.pairs
+import data.commons.lib.asked.positions
 
-holds contains pair.n if {
-	some pair in pairs
-	count(pair.fields) > 0
+holds contains position.n if {
+	some position in positions
+	count(position.agreed) > 0
 }

@@ -8,7 +8,7 @@
 # scope: package
 # custom:
 #   order: 70
-#   about: person
+#   about: secret
 #   withheld_reason: no-relationship
 #   remedy: none
 #   legal_source: UK GDPR Article 5(1)(d)
@@ -16,7 +16,8 @@
 #   citizen: The service has no connection with you that lets it see this.
 package commons.limits.known_person
 
-holds contains pair.n if {
-	input.person.known == true
-	some pair in input.pairs
-}
+import data.commons.lib.asked.all_positions
+
+default holds := set()
+
+holds := all_positions if input.person.known == true

@@ -3,8 +3,8 @@
 # METADATA
 # title: The legal basis claimed is the agreement's
 # description: >-
-#   A basis claimed in the request is one that the agreement states. A request that claims none relies on the
-#   agreement, and one that says consent is not its basis cannot use a term that rests on consent.
+#   A basis, or a law, that the request claims is one that the agreement states. A request that claims none relies on
+#   the agreement, and one that says consent is not its basis cannot use a term that rests on consent.
 # scope: package
 # custom:
 #   order: 40
@@ -16,29 +16,31 @@
 #   citizen: The service did not have the legal basis that it claimed.
 package commons.limits.legal_basis_claimed
 
-import data.commons.lib.asked.agreement
-import data.commons.lib.asked.pairs
+import data.commons.lib.agreement.agreement
+import data.commons.lib.asked.positions
 
-holds contains pair.n if {
+holds contains position.n if {
 	claimed
 	input.request.consent_mode in {"required", "if-present"}
-	some pair in pairs
+	some position in positions
+	position.rests_on in {"consent", "direct-care", "article-6"}
 }
 
-holds contains pair.n if {
+holds contains position.n if {
 	claimed
 	input.request.consent_mode == "not-basis"
-	some pair in pairs
-	pair.rests_on in {"direct-care", "article-6"}
+	some position in positions
+	position.rests_on in {"direct-care", "article-6"}
 }
 
 # What is claimed is stated in the agreement, and what is not claimed need not be.
 claimed if {
-	claims := agreement.claims
-	agreed(claims, input.request.lawful_basis)
-	agreed(claims, input.request.special_category_basis)
+	terms := agreement
+	agreed(terms.claims, input.request.lawful_basis)
+	agreed(terms.claims, input.request.special_category_basis)
+	agreed(terms.statutes, input.request.statute)
 }
 
-agreed(_, basis) if basis == ""
+agreed(_, claim) if claim == ""
 
-agreed(claims, basis) if claims[basis] == true
+agreed(claims, claim) if claims[claim] == true

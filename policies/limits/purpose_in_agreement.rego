@@ -14,9 +14,9 @@
 #   citizen: The service asked for a reason that its agreement does not allow.
 package commons.limits.purpose_in_agreement
 
-import data.commons.lib.asked.agreement
+import data.commons.lib.agreement.agreement
+import data.commons.lib.asked.all_positions
 
-holds contains pair.n if {
-	agreement.purposes[input.request.purpose] == true
-	some pair in input.pairs
-}
+default holds := set()
+
+holds := all_positions if agreement.purposes[input.request.purpose] == true

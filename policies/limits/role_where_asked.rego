@@ -16,20 +16,21 @@
 #   citizen: The person who asked does not have the right job to see this.
 package commons.limits.role_where_asked
 
-import data.commons.lib.asked.agreement
+import data.commons.lib.agreement.agreement
+import data.commons.lib.asked.all_positions
 
-holds contains pair.n if {
+default holds := set()
+
+holds := all_positions if {
 	agreement.roles_asked == false
-	some pair in input.pairs
+} else := all_positions if {
+	agreement.roles[input.caller.role] == true
+	assured(agreement.roles_assured)
 }
 
-holds contains pair.n if {
-	terms := agreement
-	terms.roles[input.caller.role] == true
-	assured(terms)
-	some pair in input.pairs
+assured(asked) if asked == false
+
+assured(asked) if {
+	asked == true
+	input.caller.role_assured == true
 }
-
-assured(terms) if terms.roles_assured == false
-
-assured(_) if input.caller.role_assured == true

@@ -10,7 +10,7 @@
 #   citizen: The service may not pass this on.
 package commons.obligations.no_onward_sharing
 
-import data.commons.lib.asked.agreement
+import data.commons.lib.agreement.agreement
 
 stated if is_boolean(agreement.onward_sharing)
 
