@@ -17,6 +17,7 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+LABELS: tuple[Sensitivity, ...] = ("personal", "location", "financial", "special", "third-party")
 DAY_S = 86400
 
 

@@ -71,6 +71,8 @@ def read(answer: str | bytes, facts: Facts, revision: str) -> Decision:
         raise PolicyUnavailable
     if said.pairs and not 0 <= min(said.pairs) <= max(said.pairs) < len(said.verdicts):
         raise PolicyUnavailable
+    if len({pair.n for pair in facts.pairs}) != len(facts.pairs):  # no number stands for two pairs
+        raise PolicyUnavailable
     known = [(verdict, msgspec.structs.astuple(verdict)) for verdict in said.verdicts]
     verdicts = []
     for pair, position in zip(facts.pairs, said.pairs, strict=True):

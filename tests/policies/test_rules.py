@@ -81,7 +81,7 @@ def test_every_generated_file_is_current() -> None:
 def opened(folder: Path, path: Path) -> None:
     """Make a limit hold, or a ground apply, whatever is asked."""
     kind, word = path.parent.name, "holds" if path.parent.name == "limits" else "applies"
-    text = f"package commons.{kind}.{path.stem}\n\n{word} contains pair.n if some pair in input.pairs\n"
+    text = f"package commons.{kind}.{path.stem}\n\n{word} := data.commons.lib.asked.all_positions\n"
     (folder / kind / path.name).write_text(text)
 
 

@@ -56,7 +56,7 @@ def test_a_limit_that_is_added_is_not_forgotten_in_the_manifest(
 ) -> None:
     text = (folder / "limits" / "known_person.rego").read_text()
     new = folder / "limits" / "at_daytime.rego"
-    new.write_text(text.replace("order: 70", "order: 71").replace("limits.known_person", "limits.at_daytime"))
+    new.write_text(text.replace("order: 70", "order: 170").replace("limits.known_person", "limits.at_daytime"))
     with pytest.raises(PolicyFolderError, match=r"manifest\.json"):
         build(law.load(folder))
     regenerate()
@@ -94,7 +94,9 @@ def test_an_agreement_is_compiled_to_maps_and_instants(vocabulary: Vocabulary) -
     assert agreement["from"] == 1775001600  # 2026-04-01T00:00:00Z
     assert agreement["recipients"] == {"uk/nhs/XZZ01": True}
     assert agreement["claims"] == {"6(1)(a)": True, "6(1)(e)": True, "9(2)(a)": True, "9(2)(h)": True}
-    term = agreement["terms"]["uk/nhs/XZG01/gp-record"]["health.medications"]
+    term = agreement["kinds"][agreement["terms"]["uk/nhs/XZG01/gp-record"]["health.medications"]]
+    assert term["category"] == "health.medications"
+    assert term["patient_information"] is True
     assert term["confidentiality_basis"] == "implied-consent-direct-care"
     assert "prescriber" not in term["fields"]
 

@@ -62,7 +62,9 @@ def test_conditions_are_read_and_shown_on_the_page(folder: Path, changed: Callab
     changed(lambda document: document.update(conditions=ASKED))
     vocabulary = law.load(folder)
     made = documents(vocabulary)["agreements"]["dsa-2026-014"]
-    assert made["ceilings"] == {"social-worker": ["personal", "special"]}
+    ceiling = made["ceilings"]["social-worker"]
+    assert ceiling["identity.demographics"].keys() >= {"given_name", "birth_date"}
+    assert "address" not in ceiling["identity.demographics"]
     assert made["relationships"] == {"referral": True, "registered-patient": True}
     page = pages.law(vocabulary)
     for line in (

@@ -48,9 +48,9 @@ def test_an_undefined_or_shapeless_answer_is_none(asked: Facts, answer: str | by
         ("allow", 1),
         ("allow", "true"),
         ("allow", None),
-        ("n", "0"),
-        ("n", 7),
-        ("n", True),
+        ("n", 0),
+        ("hidden", ["court_order"]),
+        ("override", None),
         ("fields", []),
         ("fields", {"title": True}),
         ("grounds", []),
@@ -69,18 +69,41 @@ def test_a_verdict_of_a_wrong_type_or_that_contradicts_itself_is_none(
         read(json.dumps(said), asked, "revision")
 
 
-@pytest.mark.parametrize("member", ["n", "allow", "fields", "grounds", "broken", "reason", "fields_refused"])
+@pytest.mark.parametrize("member", ["allow", "fields", "grounds", "broken", "hidden", "reason", "fields_refused"])
 def test_a_verdict_that_lacks_a_member_is_none(asked: Facts, said: Any, member: str) -> None:
     del said["verdicts"][0][member]
     with pytest.raises(PolicyUnavailable):
         read(json.dumps(said), asked, "revision")
 
 
-def test_verdicts_must_be_as_many_as_the_pairs_and_in_their_order(asked: Facts, said: Any) -> None:
-    for verdicts in (said["verdicts"][:1], said["verdicts"][::-1], said["verdicts"] + said["verdicts"][:1], []):
-        wrong = copy.deepcopy(said) | {"verdicts": verdicts}
+def test_every_pair_must_have_a_verdict_that_is_there(asked: Facts, said: Any) -> None:
+    assert said["pairs"] == [0, 1]
+    for change in (
+        {"verdicts": said["verdicts"][:1]},
+        {"verdicts": []},
+        {"pairs": [0]},
+        {"pairs": []},
+        {"pairs": [0, 1, 1]},
+        {"pairs": [0, -1]},
+        {"pairs": [0, 2]},
+        {"pairs": [0, True]},
+        {"pairs": ["0", "1"]},
+    ):
         with pytest.raises(PolicyUnavailable):
-            read(json.dumps(wrong), asked, "revision")
+            read(json.dumps(copy.deepcopy(said) | change), asked, "revision")
+
+
+def test_pairs_may_share_a_verdict_and_each_has_its_own_number(asked: Facts, said: Any) -> None:
+    decision = read(json.dumps(said | {"pairs": [1, 1]}), asked, "revision")
+    assert [verdict.n for verdict in decision.verdicts] == [0, 1]
+    assert decision.verdicts[0].fields == decision.verdicts[1].fields
+
+
+def test_a_refusal_is_no_break_glass(asked: Facts, said: Any) -> None:
+    refusal = {"allow": False, "fields": [], "grounds": [], "reason": "objection", "override": "vital-interests"}
+    said["verdicts"][0] |= refusal
+    with pytest.raises(PolicyUnavailable):
+        read(json.dumps(said), asked, "revision")
 
 
 def test_a_field_that_was_not_asked_for_is_not_granted(asked: Facts, said: Any) -> None:

@@ -46,7 +46,9 @@ def counting(judge: EmbeddedJudge) -> Counting:
 def good(lawful: Lawful) -> Facts:
     """A question that rests on consent, at noon."""
     asked = structs.replace(lawful("dsa-2026-014", "support.plan"), now=1_795_000_000)
-    pairs = tuple(structs.replace(pair, consent=ConsentFacts("given", asked.now + 3600)) for pair in asked.pairs)
+    pairs = tuple(
+        structs.replace(pair, consent=ConsentFacts("given", asked.now + 3600, by="self")) for pair in asked.pairs
+    )
     return structs.replace(asked, pairs=pairs)
 
 

@@ -199,7 +199,7 @@ def verdict(answer: dict[str, Any], **change: Any) -> dict[str, Any]:
         lambda a: verdict(a, allow=1),
         lambda a: verdict(a, allow="true"),
         lambda a: verdict(a, allow=None),
-        lambda a: verdict(a, n=7),
+        lambda a: verdict(a, more=7),
         lambda a: verdict(a, fields=["salary"], grounds=[]),
         lambda a: {k: v for k, v in a.items() if k != "provenance"},
         lambda a: a | {"provenance": {"bundles": {}}},
@@ -210,8 +210,8 @@ def verdict(answer: dict[str, Any], **change: Any) -> dict[str, Any]:
     ids=[
         "empty", "a list", "null", "a boolean", "undefined", "null result", "a boolean result", "empty result",
         "no verdicts", "too few verdicts", "an unknown member", "in the past", "allow is a number",
-        "allow is a text", "allow is null", "another pair", "no grounds", "no provenance", "no bundle",
-        "a bundle without revision", "stale", "a second bundle",
+        "allow is a text", "allow is null", "a strange member of a verdict", "no grounds", "no provenance",
+        "no bundle", "a bundle without revision", "stale", "a second bundle",
     ],
 )  # fmt: skip
 async def test_an_answer_that_is_no_decision_under_this_law_is_unavailable(
@@ -334,7 +334,7 @@ async def test_an_opa_that_allows_a_canary_is_never_asked_for_a_citizen(
 ) -> None:
     honest = law_of(law, steward, 1)
     files = extract(honest.raw)
-    files["access/decision.rego"] = files["access/decision.rego"].replace(b"\tpair.n in unbroken\n", b"")
+    files["access/decision.rego"] = files["access/decision.rego"].replace(b"\tposition.n in unbroken\n", b"")
     del files[SIGNATURES]
     assert law.revision in files[BUNDLE_MANIFEST].decode()  # it says that it is the honest one
     lying = archive(files | {SIGNATURES: json.dumps({"signatures": [steward.sign(files)]}).encode()})

@@ -65,7 +65,7 @@ def test_purposes_are_a_tree_by_their_codes(vocabulary: Vocabulary) -> None:
         ("purposes", "- code: benefits\n", "- code: reliefs\n", "benefits.council-tax-support is not there"),
         ("purposes", "hl7: TREAT", "hl7: treat", "purposes.yaml"),
         ("withheld-reasons", "code: court-order", "code: royal-order", "withheld-reasons.yaml"),
-        ("withheld-reasons", "  wait: Ask again later.\n", "", "remedy of frequency-exhausted"),
+        ("withheld-reasons", "  wait: Ask again later.\n", "", "remedy of outside-hours"),
         ("categories", "code: support.befriending", "code: support.plan", "support.plan stands twice"),
         ("agreements/dsa-2026-014", "id: dsa-2026-014", "id: dsa-2026-015", "name of the file"),
         ("agreements/dsa-2026-014", "until: 2029-04-01", "until: 2025-04-01", "ends before it begins"),
