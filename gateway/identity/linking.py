@@ -17,9 +17,10 @@ from msgspec import Struct
 from sqlalchemy import Boolean, ColumnElement, Connection, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gateway.identity.circumstances import place
 from gateway.identity.identifiers import identifying
 from gateway.identity.sealing import VERSION, PersonKeys
-from gateway.identity.tables import person, person_identifier, person_verifier
+from gateway.identity.tables import person, person_identifier, person_status, person_verifier
 from gateway.model import Identifier
 
 Verifiers = Mapping[str, str | Sequence[str]]
@@ -67,7 +68,7 @@ def link(
         raise LinkConflict("an identifier leads to another person, or this person is not there")
     for digest, identifier in digests.items():
         _attach(connection, keys, person_id, digest, identifier, now)
-    _remember(connection, keys, person_id, verify or {})
+    _remember(connection, keys, person_id, verify or {}, now)
     return person_id
 
 
@@ -100,6 +101,7 @@ class _Batch:
         self.people: list[dict[str, Any]] = []
         self.identifiers: list[dict[str, Any]] = []
         self.verifiers: list[dict[str, Any]] = []
+        self.statuses: list[dict[str, Any]] = []
 
     def add(self, keys: PersonKeys, digests: Sequence[bytes], one: Linking, now: int) -> str:
         person_id = secrets.token_hex(16)
@@ -110,6 +112,8 @@ class _Batch:
             systems.add(identifier.system)
             self.identifiers.append(_identifier_row(keys, person_id, digest, identifier, now, current=first))
         self.verifiers.extend(_verifier_rows(keys, person_id, one.verify))
+        if month := _month_of_birth(one.verify):
+            self.statuses.append(_status_row(keys, person_id, month, now))
         return person_id
 
     def insert(self, connection: Connection) -> set[str]:
@@ -118,6 +122,7 @@ class _Batch:
                 (person, self.people),
                 (person_identifier, self.identifiers),
                 (person_verifier, self.verifiers),
+                (person_status, self.statuses),
             ):
                 if rows:
                     connection.execute(insert(table), rows)
@@ -166,13 +171,30 @@ def _attach(
         connection.execute(update(person_identifier).where(*this).values(current=True))
 
 
-def _remember(connection: Connection, keys: PersonKeys, person_id: str, verify: Verifiers) -> None:
+def _remember(connection: Connection, keys: PersonKeys, person_id: str, verify: Verifiers, now: int) -> None:
     table = person_verifier.c
     rows = connection.execute(select(table.name, table.digest).where(table.person == person_id))
     known = {(name, bytes(digest)) for name, digest in rows}
     for row in _verifier_rows(keys, person_id, verify):
         if (row["name"], row["digest"]) not in known:
             connection.execute(insert(person_verifier).values(row))
+    if month := _month_of_birth(verify):
+        row = _status_row(keys, person_id, month, now)
+        mine = person_status.c.person == person_id
+        said = update(person_status).where(mine).values(born=row["born"], changed_at=now)
+        if not connection.execute(said).rowcount:
+            connection.execute(insert(person_status).values(row))
+
+
+def _month_of_birth(verify: Verifiers) -> str:
+    """`YYYY-MM` of the birth date, of several the latest: whoever decides for a child does so until all agree."""
+    values = verify.get("birth_date", ())
+    return max([values] if isinstance(values, str) else values, default="")[:7]
+
+
+def _status_row(keys: PersonKeys, person_id: str, month: str, now: int) -> dict[str, Any]:
+    born = keys.seal_cell(place(person_id), month)
+    return {"person": person_id, "born": born, "deceased": False, "changed_at": now}
 
 
 def _identifier_row(

@@ -20,18 +20,26 @@ from tests.gateway.rehearsing.conftest import CRM, DISCHARGE, GP, NOW, TRUST, Bo
 DAY = 86_400
 
 
+def term(agreement: dict[str, Any], source: str, category: str) -> dict[str, Any]:
+    """What the compiled agreement says of a category from a source."""
+    found: dict[str, Any] = agreement["kinds"][agreement["terms"][source][category]]
+    return found
+
+
 def wider(agreements: dict[str, Any]) -> None:
     """The charity's plan no longer rests on consent."""
-    agreements["dsa-2026-014"]["terms"][CRM]["support.plan"] |= {
-        "lawful_basis": "6(1)(e)",
-        "special_category_basis": "9(2)(h)",
-        "confidentiality_basis": "implied-consent-direct-care",
-    }
+    term(agreements["dsa-2026-014"], CRM, "support.plan").update(
+        {
+            "lawful_basis": "6(1)(e)",
+            "special_category_basis": "9(2)(h)",
+            "confidentiality_basis": "implied-consent-direct-care",
+        }
+    )
 
 
 def fewer(agreements: dict[str, Any]) -> None:
     """Of an allergy only the substance is shared."""
-    agreements["dsa-2026-014"]["terms"][GP]["health.allergies"]["fields"] = {"substance": True}
+    term(agreements["dsa-2026-014"], GP, "health.allergies")["fields"] = {"substance": True}
 
 
 def ended(agreements: dict[str, Any]) -> None:
