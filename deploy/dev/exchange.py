@@ -117,8 +117,10 @@ ANSWER: dict[str, str] = {
     "items[].possible_duplicate_of": "Items of other sources with the same data. Nothing is merged.",
     "items[].conflicts": "Fields where another source says something else: `path` and `with`. Nothing is chosen.",
     "obligations": "Duties that go with the answer.",
-    "obligations[].type": "`erase-by` or `no-onward-sharing`.",
+    "obligations[].type": "`erase-by` (the first date counts), `no-onward-sharing`, `view-only`, `suppress-counts`, "
+    "`review-by` or `notify-citizen`.",
     "obligations[].at": "The date, where the duty has one.",
+    "obligations[].below": "Of `suppress-counts`: numbers under this many people are not shown to others.",
     "receipt": "`href`: the [receipt](#decisions-and-receipts) of this answer. `witness_index`: place in the log "
     "of the entry that was written before anything was fetched.",
 }
@@ -138,6 +140,7 @@ PREVIEW: dict[str, str] = {
     "obligations": "Duties that would go with the answer.",
     "obligations[].type": "As in an answer.",
     "obligations[].at": "As in an answer.",
+    "obligations[].below": "As in an answer.",
     "receipt": "The receipt of the dry run, which is in the log too.",
 }
 

@@ -75,7 +75,9 @@ def _facts(question: Question, agreement: Agreement, sources: tuple[str, ...], n
     return Facts(
         now,
         CallerFacts(question.organisation, True, True, question.role, bool(question.role)),
-        PersonFacts(True, relationships=(question.relationship,) if question.relationship else ()),
+        PersonFacts(
+            True, age_band="adult", relationships=(question.relationship,) if question.relationship else ()
+        ),
         RequestFacts(
             agreement.id,
             question.purpose,

@@ -40,69 +40,79 @@ import data.commons_test.world
 """
 
 _LIMIT = """
+import data.commons.lib.asked.positions
+
 # Every other category.
-holds contains pair.n if {{
-	some pair in input.pairs
-	pair.category != "{category}"
+holds contains position.n if {{
+	some position in positions
+	position.term.category != "{category}"
 }}
 
 # This one, where the condition is met.
-holds contains pair.n if {{
-	some pair in input.pairs
-	pair.category == "{category}"
+holds contains position.n if {{
+	some position in positions
+	position.term.category == "{category}"
 	input.caller.role_assured == true
 }}
 """
 
 _LIMIT_TEST = """
+# The test world's agreement with this category in the place of its first.
+agreements := world.kinds_with("k0", {{"category": "{category}"}})
+
+held(facts) := numbers if {{
+	numbers := {name}.holds with input as facts with data.agreements as agreements with data.roles as world.roles
+}}
+
 test_it_holds_for_every_other_category if {{
-	{name}.holds == {{0, 1}} with input as world.facts
+	held(world.asking("care")) == {{0}}
 }}
 
 test_the_category_needs_the_condition if {{
-	count({name}.holds) == 0 with input as world.asking("{category}")
+	held(world.asking("task")) == set()
 }}
 
 test_the_category_with_the_condition_holds if {{
-	met := object.union(world.asking("{category}"), {{"caller": {{"role_assured": true}}}})
-	{name}.holds == {{0}} with input as met
+	held(object.union(world.asking("task"), {{"caller": {{"role_assured": true}}}})) == {{0}}
 }}
 
 test_a_pair_without_a_category_does_not_hold if {{
-	count({name}.holds) == 0 with input as world.question({{"pairs": [{{"n": 0}}]}})
+	held(world.question({{"pairs": [{{"n": 0}}]}})) == set()
 }}
 """
 
 _GROUND = """
-import data.commons.lib.asked.pairs
+import data.commons.lib.asked.positions
 
-applies contains pair.n if {{
-	some pair in pairs
-	pair.rests_on == "article-6"
-	pair.term.lawful_basis == "6(1)(e)"
+applies contains position.n if {{
+	some position in positions
+	position.rests_on == "article-6"
+	position.term.lawful_basis == "6(1)(e)"
 	input.caller.role_assured == true
 }}
 """
 
 _GROUND_TEST = """
-assured := world.question({{"caller": {{"role_assured": true}}}})
+applied(facts) := numbers if {{
+	numbers := {name}.applies with input as facts with data.agreements as world.agreements
+		with data.roles as world.roles
+}}
 
 test_a_term_on_its_basis_applies_where_the_condition_is_met if {{
-	{name}.applies == {{0}} with input as assured with data.agreements as world.agreements
+	applied(world.question({{"caller": {{"role_assured": true}}}})) == {{0}}
 }}
 
 test_without_the_condition_it_does_not if {{
-	count({name}.applies) == 0 with input as world.facts with data.agreements as world.agreements
+	applied(world.facts) == set()
 }}
 
 test_a_term_that_rests_on_consent_does_not if {{
-	asking := object.union(world.asking("consented"), {{"caller": {{"role_assured": true}}}})
-	count({name}.applies) == 0 with input as asking with data.agreements as world.agreements
+	applied(object.union(world.asking("consented"), {{"caller": {{"role_assured": true}}}})) == set()
 }}
 """
 
 _OBLIGATION = """
-import data.commons.lib.asked.agreement
+import data.commons.lib.agreement.agreement
 
 stated if is_string(agreement.id)
 

@@ -43,7 +43,7 @@ def question(*, now: int = NOW, role: str = "discharge-coordinator", consented: 
     return Facts(
         now,
         CallerFacts(TRUST, True, True, role, True),
-        PersonFacts(True, relationships=("open-case", "referral", "registered-patient")),
+        PersonFacts(True, age_band="adult", relationships=("open-case", "referral", "registered-patient")),
         RequestFacts("dsa-2026-014", DISCHARGE, consent_mode="if-present"),
         (PairFacts(0, GP, "health.allergies"), PairFacts(1, CRM, "support.plan", consent=consent)),
     )
