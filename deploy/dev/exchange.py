@@ -117,8 +117,8 @@ ANSWER: dict[str, str] = {
     "items[].possible_duplicate_of": "Items of other sources with the same data. Nothing is merged.",
     "items[].conflicts": "Fields where another source says something else: `path` and `with`. Nothing is chosen.",
     "obligations": "Duties that go with the answer.",
-    "obligations[].type": "`erase-by` (the first date counts), `no-onward-sharing`, `view-only`, `suppress-counts`, "
-    "`review-by` or `notify-citizen`.",
+    "obligations[].type": "`erase-by` (the first date counts), `no-onward-sharing`, `view-only`, "
+    "`suppress-counts`, `review-by` or `notify-citizen`.",
     "obligations[].at": "The date, where the duty has one.",
     "obligations[].below": "Of `suppress-counts`: numbers under this many people are not shown to others.",
     "receipt": "`href`: the [receipt](#decisions-and-receipts) of this answer. `witness_index`: place in the log "
