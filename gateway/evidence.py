@@ -87,7 +87,8 @@ class Asking(Struct, frozen=True, omit_defaults=True):
 
 
 class Judged(Struct, frozen=True, omit_defaults=True):
-    """One verdict as it stands in the log's basis group: what is needed to explain it later."""
+    """One verdict as it stands in the log's basis group: what is needed to explain it later. `hidden`: broken
+    limits that whoever asked may not learn of; `override`: the break-glass reason it was allowed under."""
 
     source: str
     category: str
@@ -100,6 +101,8 @@ class Judged(Struct, frozen=True, omit_defaults=True):
     lawful_basis: str = ""
     confidentiality_basis: str = ""
     disclosure: str = "generic"
+    hidden: tuple[str, ...] = ()
+    override: str = ""
 
 
 class Basis(Struct, frozen=True, omit_defaults=True):
@@ -282,4 +285,6 @@ def judged(pair: Pair, verdict: Verdict) -> Judged:
         lawful_basis=verdict.lawful_basis,
         confidentiality_basis=verdict.confidentiality_basis,
         disclosure=verdict.disclosure,
+        hidden=verdict.hidden,
+        override=verdict.override,
     )

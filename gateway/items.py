@@ -72,9 +72,11 @@ class Itemiser:
         if verdict.disclosure != "explain":
             return ()
         why = self._vocabulary.field_refusal
+        user = asked.caller.user or asked.query.user
+        told = (asked.query.agreement, pair.source, pair.category)
+        role = user.role if user else ""
         return tuple(
-            {"path": f"/{name}", "reason": why(asked.query.agreement, pair.source, pair.category, name).value}
-            for name in verdict.fields_refused
+            {"path": f"/{name}", "reason": why(*told, name, role).value} for name in verdict.fields_refused
         )
 
     def _item(

@@ -216,11 +216,22 @@ class Vocabulary:
         term = self.term(agreement, source, category)
         return term.disclosure if term else "generic"
 
-    def field_refusal(self, agreement: str, source: str, category: str, field: str) -> WithheldReason:
-        """Why one field of an allowed pair was refused: outside the agreement, or outside the consent."""
+    def field_refusal(
+        self, agreement: str, source: str, category: str, field: str, role: str = ""
+    ) -> WithheldReason:
+        """Why one field of an allowed pair was refused: outside the agreement, too sensitive for the role, or
+        outside the consent."""
         term = self.term(agreement, source, category)
-        covered = term is not None and field in term.categories[category]
-        return WithheldReason.CONSENT_SCOPE if covered else WithheldReason.NOT_NECESSARY
+        if term is None or field not in term.categories[category]:
+            return WithheldReason.NOT_NECESSARY
+        label = self.categories[category].fields[field].sensitivity
+        known = self.roles.get(role)
+        narrower = self.agreements[agreement].conditions.sensitivity.get(role)
+        if label not in (known.sees if known else self.unnamed_role_sees):
+            return WithheldReason.SENSITIVE_CATEGORY
+        if narrower is not None and label not in narrower:
+            return WithheldReason.SENSITIVE_CATEGORY
+        return WithheldReason.CONSENT_SCOPE
 
 
 def find(folder: Path | None) -> Path:

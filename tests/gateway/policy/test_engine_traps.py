@@ -188,3 +188,22 @@ def test_a_panic_is_no_exception_that_a_broad_handler_would_catch() -> None:
     thread.start()
     thread.join()
     assert not isinstance(raised[0], Exception)
+
+
+def test_an_else_without_a_value_is_lost_where_the_branch_before_it_gave_one(opa: str, tmp_path: Path) -> None:
+    """OPA: true. The interpreter: undefined, so that whatever needs it refuses."""
+    rule = 'package a\nf(x) := false if { x == "n" } else if { x == "c" } else := false\nr := f("c")\n'
+    (tmp_path / "a.rego").write_text(rule)
+    said = subprocess.run(
+        [opa, "eval", "-d", str(tmp_path), "data.a.r"], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert json.loads(said.stdout)["result"][0]["expressions"][0]["value"] is True
+    engine = regorus.Engine()
+    engine.add_policy("a.rego", rule)
+    engine.set_input_json("{}")
+    assert engine.eval_rule_as_json("data.a.r") != "true"
+
+
+def test_a_variable_of_a_comprehension_inside_another_of_its_name_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="used before definition"):
+        interpreted({"a.rego": "package a\nr := [x | some x in {x | some x in [1]}]\n"}, "data.a.r", {})

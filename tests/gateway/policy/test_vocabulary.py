@@ -46,6 +46,7 @@ def test_a_refused_field_is_outside_the_agreement_or_outside_the_consent(vocabul
     pair = ("dsa-2026-014", "uk/nhs/XZG01/gp-record", "health.medications")
     assert vocabulary.field_refusal(*pair, "prescriber") is WithheldReason.NOT_NECESSARY
     assert vocabulary.field_refusal(*pair, "dose") is WithheldReason.CONSENT_SCOPE
+    assert vocabulary.field_refusal(*pair, "dose", "benefits-officer") is WithheldReason.SENSITIVE_CATEGORY
 
 
 def test_a_remedy_stands_only_where_something_would_help(vocabulary: Vocabulary) -> None:
