@@ -23,7 +23,8 @@ from consent import ledger
 from consent.authority import Matter
 from consent.deciding import NotAllowed
 from consent.model import Event, Provision, Recorded
-from consent.words import Channel, Kind
+from consent.shown import Shown, keep
+from consent.words import PERMITTING, Channel, Kind
 from gateway import db
 from gateway.audit.log import Log
 from gateway.consents.authority import Authorities, not_yours
@@ -101,7 +102,8 @@ class Assisting:
         AssistanceNotAllowed, Invalid, NotFound (nobody of that identifier, or what was verified does not fit),
         DecisionNotYours and consent.errors.EventRefused."""
         agreement = self._allowed(caller, said.agreement)
-        _check(said, notice(agreement, said.provision.categories))
+        words = notice(agreement, said.provision.categories)
+        _check(said, words)
         person = await self._person(said.subject, said.verify, caller)
         actor = person
         if said.decided_by is not None:
@@ -109,7 +111,9 @@ class Assisting:
         if said.verb not in KINDS:
             return await self._beside(caller, said, person, actor)
         event = self._event(caller, said, agreement, person)
-        decided, recorded = await asyncio.to_thread(self._write, event, actor)
+        decided, recorded = await asyncio.to_thread(
+            self._write, event, actor, words if event.kind in PERMITTING else ""
+        )
         await self._log.append(entry(decided, recorded.hash))
         return decided, recorded.seq
 
@@ -161,11 +165,13 @@ class Assisting:
             evidence=said.evidence,
         )
 
-    def _write(self, event: Event, actor: str) -> tuple[Event, Recorded]:
+    def _write(self, event: Event, actor: str, words: str) -> tuple[Event, Recorded]:
         with db.write(self._engine) as connection:
             ledger.hold(connection, event.person)
             decided = self._judged(connection, event, actor)
             recorded = ledger.record(connection, decided)
+            if words:
+                keep(connection, Shown(decided.agreement, words, decided.at, decided.language))
             if self._told is not None:
                 self._told(connection, decided, recorded)
             return decided, recorded

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, select
 from consent import ledger
 from consent.chain import event_of
 from consent.model import Channel, Event, Kind, Provision, Recorded
+from consent.shown import Shown, keep
 from consent.tables import consent_event
 from consent.words import PERMITTING
 from gateway import db, keyring
@@ -127,7 +128,13 @@ async def assist(
         decided = event(
             kind, person, terms, categories, actor=actor, channel=channel, now=now, lifetime_s=lifetime_s
         )
-        return await record(engine, log, decided)
+        words = Shown(terms.id, notice(terms, categories), now)
+
+        def shown(connection: Connection, event: Event, _: Recorded) -> None:
+            if event.kind in PERMITTING:
+                keep(connection, words)
+
+        return await record(engine, log, decided, shown)
     finally:
         await log.close()
         engine.dispose()

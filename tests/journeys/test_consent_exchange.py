@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from msgspec.structs import replace
 
-from consent import ledger, rules
+from consent import ledger, rules, shown
 from consent.model import Event, Kind, Provision
 from gateway import db, keyring
 from gateway.consents import exchange
@@ -72,6 +72,12 @@ def test_what_is_handed_over_means_the_same_there_and_twice_is_once(towns: list[
     taken = asyncio.run(exchange.imported(theirs.settings, citizen(), text, form, "staff-2"))
     assert (taken.recorded, taken.known, taken.left_out) == (2, 0, ())
     assert permitted(theirs) == permitted(ours) != set()
+    engine = db.connect(ours.settings.url)
+    with db.read(engine) as connection:
+        words = shown.find(connection, history(ours)[0].notice_hash)
+    engine.dispose()
+    assert words is not None
+    assert "support.plan" in words.words
     again = asyncio.run(exchange.imported(theirs.settings, citizen(), text, form, "staff-2"))
     assert (again.recorded, again.known) == (0, 2)
 
