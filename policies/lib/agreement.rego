@@ -11,10 +11,14 @@ package commons.lib.agreement
 agreement := data.agreements[input.request.agreement]
 
 # source -> category -> name of the kind; none where there is no such agreement
-terms := object.get(data.agreements, [input.request.agreement, "terms"], {})
+default terms := {}
+
+terms := data.agreements[input.request.agreement].terms
 
 # name -> kind; none where there is no such agreement
-kinds := object.get(data.agreements, [input.request.agreement, "kinds"], {})
+default kinds := {}
+
+kinds := data.agreements[input.request.agreement].kinds
 
 # What stands for the kind of a pair that the agreement has no term for.
 no_kind := {

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import make_url
 
-from tests.bench import ledger, log, measure, programs, withdrawal
+from tests.bench import judge, ledger, log, measure, programs, withdrawal
 from tests.bench.__main__ import main
 from tests.bench.candidate import DUTIES, Candidate
 from tests.bench.pinned import CANDIDATE_CORE, Pinned, free_port
@@ -59,6 +59,20 @@ def test_an_answer_or_a_log_that_is_not_as_it_must_be_makes_the_row_invalid(tmp_
     finally:
         run.stop()
     assert (tmp_path / "liar.fault.txt").read_text() == "{}"
+
+
+def test_the_bench_of_the_judge_gives_a_row_for_each_judge_and_number_of_agreements(
+    tmp_path: Path, opa: str
+) -> None:
+    assert opa
+    out = tmp_path / "judge.json"
+    assert judge.main(["--rounds", "5", "--agreements", "2,20", "--out", str(out)]) == 0
+    rows = json.loads(out.read_text())
+    assert [(row["judge"], row["agreements"]) for row in rows] == [
+        ("embedded", 2), ("opa", 2), ("embedded", 20), ("opa", 20),
+    ]  # fmt: skip
+    assert all(row["pairs"] == 40 and 0 < row["p50_us"] <= row["p99_us"] for row in rows)
+    assert out.with_suffix(".svg").read_text().count("<circle") == len(rows)
 
 
 def _go() -> None:
