@@ -14,3 +14,9 @@ if [ -n "$changed" ]; then
     exit 1
 fi
 "$opa" check --strict --v1-compatible policies
+# regal judges style; it is not to be had from the registries that a build may use, so it is asked only where it is.
+if command -v regal >/dev/null 2>&1; then
+    regal lint policies
+else
+    echo "regal is absent: the style of the rules was not checked" >&2
+fi
