@@ -216,9 +216,11 @@ def inbox(connection: Connection, person: str, now: int) -> list[Request]:
 
 
 def made_since(connection: Connection, organisation: str, since: int) -> int:
-    """How many requests an organisation has made since an instant."""
+    """How many requests an organisation's systems have made since an instant; not those that a revision made."""
     wanted = select(func.count()).where(
-        consent_request.c.organisation == organisation, consent_request.c.made_at >= since
+        consent_request.c.organisation == organisation,
+        consent_request.c.made_at >= since,
+        consent_request.c.system != "",
     )
     return int(connection.execute(wanted).scalar_one())
 

@@ -12,6 +12,7 @@ Do this before the law that holds the revision is activated: the wider agreement
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,10 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, Select, insert, select, tuple_
 
-from consent import ledger, revising, shown
+from consent import ledger, requests, revising, shown
 from consent.conditions import Conditions, Frequency
 from consent.model import Event, Kind, Recorded
+from consent.requests import Asked, Request
 from consent.revising import Change, Flow, Terms, Verdict
 from consent.shown import Shown
 from consent.tables import consent_standing, consent_terms
@@ -40,6 +42,11 @@ from gateway.settings import Settings
 
 AT_ONCE = 200
 """Records looked at in one transaction."""
+
+DAYS = 180
+"""For how long somebody who is asked again would agree."""
+
+REASON = "More would be shared than you agreed to, so you are asked again. Until you say yes it is not."
 
 _IDS = uuid.UUID("5f0c7a52-6d0e-4c53-9d5f-4c1b0a7d2e11")
 """Namespace of the ids of events that follow from a revision."""
@@ -201,7 +208,38 @@ def _record(
         )  # fmt: skip
     done = ledger.known(connection, [event.id for event in wanted])
     events = [event for event in wanted if event.id not in done]
-    return list(zip(events, ledger.record_all(connection, events), strict=True))
+    recorded = ledger.record_all(connection, events)
+    for event in events:
+        if event.kind is Kind.REQUESTED:
+            requests.add(connection, _request(event))
+    return list(zip(events, recorded, strict=True))
+
+
+def _request(event: Event) -> Request:
+    """What the citizen finds among what they are asked. No client system asked, so none is told by itself; the
+    organisation can look at it like at its own."""
+    return Request(
+        id=event.id,
+        asked_as=event.id,
+        person=event.person,
+        organisation=event.organisation,
+        system="",
+        service=event.agreement,
+        key=hashlib.sha256(event.id.encode()).digest(),
+        digest=bytes(32),
+        stored="requested",
+        muted=False,
+        asked=Asked(
+            agreement=event.agreement,
+            purpose=event.purpose,
+            provision=event.provision,
+            reason=REASON,
+            days=DAYS,
+        ),
+        made_at=event.at,
+        expires_at=event.expires_at,
+        changed_at=event.at,
+    )
 
 
 def _remember(connection: Connection, terms: Terms, now: int) -> None:

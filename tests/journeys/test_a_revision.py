@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
-from consent import ledger, revising
+from consent import ledger, requests, revising
 from consent.model import Kind
 from consent.revising import Verdict
 from consent.tables import consent_event, consent_terms
@@ -86,6 +87,8 @@ def test_a_wider_agreement_suspends_and_asks_again_and_a_narrower_one_carries_ov
         ).scalars()
         for one in {person, *people}:
             assert isinstance(ledger.verify_chain(connection, one), ledger.Verified)
+        [asked] = requests.inbox(connection, person, int(time.time()))
+        assert (asked.asked.agreement, asked.organisation) == (AGREEMENT, "uk/nhs/XZZ01")
     assert follow <= logged
     assert [number for number, _ in numbers] == [1, 2]
     with pytest.raises(DBAPIError, match="consent_terms is append-only"), db.write(engine) as connection:

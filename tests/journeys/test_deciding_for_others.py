@@ -196,6 +196,7 @@ def test_an_objection_rests_the_sharing_until_the_controller_overrides_it_or_it_
     assert set(seen.json()) == set(examples.OBJECTION)
     assert seen.json()["state"] == "pending"
     assert objected(town, desk.told) == ["housing.tenancy pending"]
+    assert tenancy(town, desk.told) == ("withheld", "objection")
     told_of = town.get("/v1/webhook-deliveries").json()["deliveries"]
     assert {"objection": id} in [one["notice"]["data"] for one in told_of]
     for other in (
@@ -210,6 +211,7 @@ def test_an_objection_rests_the_sharing_until_the_controller_overrides_it_or_it_
     done = town.post({"outcome": "overridden", "reason": "compelling-grounds"}, path=f"{path}/decision")
     assert (done.status_code, done.json()["state"]) == (200, "overridden")
     assert objected(town, desk.told) == ["housing.tenancy overridden"]
+    assert tenancy(town, desk.told) == ("returned", "")
     stranger = Desk(town, story("all-returned"))
     gone = httpx.delete(f"{town.url}/v1/consent/objections/{id}", headers=stranger.headers)
     assert gone.status_code == 404
@@ -217,6 +219,15 @@ def test_an_objection_rests_the_sharing_until_the_controller_overrides_it_or_it_
     assert back.status_code == 200, back.text
     assert town.get(path).json()["state"] == "taken-back"
     assert objected(town, desk.told) == []
+
+
+def tenancy(town: World, told: Story) -> tuple[str, str]:
+    """What becomes of the tenancy in an agency's next question."""
+    asked = town.ask(told, categories=[{"code": "housing.tenancy", "need": "optional", "fields": []}])
+    said = asked.json()  # where nothing else is left, the whole query is refused
+    rows = said.get("completeness", said)["summary"]
+    [row] = [one for one in rows if one["category"] == "housing.tenancy"]
+    return row["state"], row.get("reason", "")
 
 
 def test_an_opt_out_is_made_once_and_ended_once(town: World) -> None:
