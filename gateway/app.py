@@ -170,7 +170,7 @@ async def _join(app: Gateway, settings: Settings, stack: contextlib.AsyncExitSta
     overrides = Overrides(engine, access_log, keys)
     citizens = _citizens(settings, keys, engine, remote)
     app.include_router(oauth.router(settings, keys, TokenServer(settings, keys, engine, remote)))
-    parts = _consent(settings, keys, engine, in_force, access_log, registry, citizens, known, people)
+    parts = _consent(settings, keys, engine, in_force, access_log, registry, citizens, known, people, overrides)
     await _offer_consent(app, parts, stack)
     review = Review(engine, access_log, SealKey(keys.seal, keys.wrap.read))
     app.include_router(explaining.router(access_log, known, citizens, review, overrides, in_force))
@@ -331,13 +331,14 @@ def _consent(
     citizens: Citizens,
     known: Agencies,
     people: People,
+    overrides: Overrides,
 ) -> Parts:
     law_now = in_force.vocabulary
     url, key, theirs = settings.public_url, keys.token[0], person_keys(keys)
     propagation = Propagation(engine, key, theirs, law_now, public_url=url)
     accepts = {id: frozenset(manifest.identifiers.accepts) for id, manifest in registry.sources().items()}
     made = Receipts(engine, access_log, key, theirs, law_now, public_url=url)
-    seen = Uses(access_log, law_now)
+    seen = Uses(access_log, law_now, overrides.deferred)
     desk = join(settings, engine, access_log, people, theirs, law_now, propagation.tell)
     deciding = Deciding(engine, access_log, law_now, propagation, desk.authorities, accepts)
     providers = settings.citizen_providers

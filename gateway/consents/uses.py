@@ -66,11 +66,15 @@ class Use(Struct, frozen=True, kw_only=True):
 
 
 class Uses:
-    """Reads the log: call it from a thread."""
+    """Reads the log: call it from a thread. `deferred` says whether the citizen is not yet to be told of an
+    override (its id, seconds since 1970): what was seen under it is not shown till then."""
 
-    def __init__(self, log: Log, vocabulary: Callable[[], Vocabulary]) -> None:
+    def __init__(
+        self, log: Log, vocabulary: Callable[[], Vocabulary], deferred: Callable[[str, int], bool]
+    ) -> None:
         self._log = log
         self._vocabulary = vocabulary
+        self._deferred = deferred
 
     def newest(self, person: str, before: int = 1 << 62, limit: int = PAGE) -> list[Use]:
         """The newest uses from the place before `before` on, at most `limit`."""
@@ -78,7 +82,11 @@ class Uses:
         while len(found) < limit:
             entries = self._log.of_person(person, before=before, limit=limit)
             hidden = self._log.reader.hidden([one.id for one in entries], int(time.time()))
-            found += [self._use(one) for one in entries if one.type in OUTCOMES and one.id not in hidden]
+            found += [
+                self._use(one)
+                for one in entries
+                if one.type in OUTCOMES and one.id not in hidden and not self._put_off(one.id)
+            ]
             if len(entries) < limit:
                 break
             before = entries[-1].place
@@ -91,7 +99,17 @@ class Uses:
         mine = self._log.of_person(person, before=entry.place + 1, limit=1) if entry else []
         if not mine or mine[0].id != id or self._log.reader.hidden([id], int(time.time())):
             raise NotFound
+        if self._put_off(id):
+            raise NotFound
         return self._log.proof(mine[0], CITIZEN).text
+
+    def _put_off(self, id: str) -> bool:
+        """Whether it happened under an override of which two officers put off the telling."""
+        groups = self._groups(id)
+        witnessed = groups.get("result", {}).get("decision", "")
+        request = (self._groups(str(witnessed)) if witnessed else groups).get("request", {})
+        cited = request.get("override", "")
+        return bool(cited) and self._deferred(str(cited), int(time.time()))
 
     def _use(self, entry: StoredEntry) -> Use:
         law = self._vocabulary()
