@@ -3,12 +3,16 @@
 
 Text, because some builds of the engine turn Python's True into 1; the interpreter, because its virtual machine
 was seen to allow what must be denied (docs/reference/policy.md). The engine belongs to the thread that made it:
-asked from another one it panics with a BaseException, which is a no like every other failure.
+asked from another one it panics with a BaseException, which is a no like every other failure; and dropped on
+another one, where the collector of cycles may run, it panics too. So an engine that is done with is laid aside for
+its own thread to drop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
+import weakref
 from pathlib import Path
 
 import msgspec
@@ -33,7 +37,8 @@ class EmbeddedJudge:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._engine: regorus.Engine | None = _engine(bundle)
+        self._engines = [_engine(bundle)]  # one, or none after a failure
+        weakref.finalize(self, _lay_aside, _aside(), threading.current_thread(), self._engines).atexit = False
 
     @classmethod
     def of(cls, bundle: Bundle) -> EmbeddedJudge:
@@ -69,11 +74,11 @@ class EmbeddedJudge:
     def ask(self, text: str) -> str:
         """The engine's answer to JSON text, as it is. Raises PolicyUnavailable when it fails in any way."""
         try:
-            engine = self._engine or _engine(self._bundle)
-            self._engine = None  # what fails half-way is not asked again
+            # What fails half-way is not asked again.
+            engine = self._engines.pop() if self._engines else _engine(self._bundle)
             engine.set_input_json(text)
             answer = engine.eval_rule_as_json(ENTRYPOINT)
-            self._engine = engine
+            self._engines.append(engine)
         except (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError):
             raise
         except BaseException as error:  # pyo3's PanicException is no Exception
@@ -83,7 +88,23 @@ class EmbeddedJudge:
         return answer
 
 
+_done = threading.local()
+_orphans: list[regorus.Engine] = []
+"""Engines whose thread has ended: never dropped. A law that was refused on a thread of its own leaves one."""
+
+
+def _aside() -> list[regorus.Engine]:
+    """The engines of this thread that are done with."""
+    aside: list[regorus.Engine] = _done.__dict__.setdefault("engines", [])
+    return aside
+
+
+def _lay_aside(aside: list[regorus.Engine], owner: threading.Thread, engines: list[regorus.Engine]) -> None:
+    (aside if owner.is_alive() else _orphans).extend(engines)
+
+
 def _engine(bundle: Bundle) -> regorus.Engine:
+    _aside().clear()
     try:
         engine = regorus.Engine()
         for name, text in bundle.modules.items():

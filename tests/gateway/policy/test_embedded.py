@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import threading
@@ -19,7 +20,7 @@ from msgspec import structs
 from gateway.errors import PolicyUnavailable
 from gateway.policy import bundle, canaries
 from gateway.policy import vocabulary as law
-from gateway.policy.bundle import ENTRYPOINT
+from gateway.policy.bundle import ENTRYPOINT, build
 from gateway.policy.canaries import CanaryAllowedError
 from gateway.policy.documents import PolicyFolderError
 from gateway.policy.embedded import EmbeddedJudge
@@ -249,7 +250,7 @@ class Failing:
 
 def with_engine(what: object) -> EmbeddedJudge:
     judge = EmbeddedJudge.unsafe_unsigned()
-    judge._engine = cast(Any, Failing(what))
+    judge._engines[:] = [cast(Any, Failing(what))]
     return judge
 
 
@@ -333,3 +334,19 @@ def test_a_judge_that_does_not_answer_the_canaries_is_not_served(vocabulary: Voc
 
 def test_facts_survive_their_own_check(judge: EmbeddedJudge, good: Facts) -> None:
     assert msgspec.json.decode(encode(good), type=Facts) == good
+
+
+def test_a_judge_may_be_forgotten_on_a_thread_that_is_not_its_own(
+    vocabulary: Vocabulary, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def forget(judge: list[EmbeddedJudge]) -> None:
+        judge.clear()
+        gc.collect()
+
+    made = [EmbeddedJudge.of(build(vocabulary))]
+    thread = threading.Thread(target=forget, args=(made,))
+    thread.start()
+    thread.join()
+    EmbeddedJudge.of(build(vocabulary))  # drops what was laid aside, on this thread
+    gc.collect()
+    assert "unsendable" not in "".join(capfd.readouterr())
