@@ -201,8 +201,15 @@ def _token() -> str:
 def _judged_by() -> dict[str, Any]:
     """The data of `policy.rego`: agreements and roles as the commons compiles them, and who may ask."""
     known = bundle.documents(vocabulary.load())
+    agreements = {
+        id: agreement | {"terms": {
+            source: {category: agreement["kinds"][kind] for category, kind in terms.items()}
+            for source, terms in agreement["terms"].items()
+        }}
+        for id, agreement in known["agreements"].items()
+    }  # fmt: skip
     return {
-        "agreements": known["agreements"],
+        "agreements": agreements,
         "roles": known["roles"],
         "systems": {CLIENT: {"active": True, "organisation": ORGANISATION}},
         "organisations": {ORGANISATION: {"active": True}},

@@ -18,6 +18,8 @@ from tests.fixtures.commons import World, question
 CANARY = "9990000018"  # a number of a test citizen, put where it does not belong
 PATH = "/v1/record-queries"
 
+STATUTE = "https://www.legislation.gov.uk/ukpga/2014/23/section/74"
+
 
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
     """The place of every scalar in a body."""
@@ -41,7 +43,7 @@ def full_body() -> dict[str, Any]:
     """A query that uses every member there is."""
     body = question(story("all-returned"))
     body["subject"]["verify"] = {"birth_date": "1941-03-14", "family_name": "Marlowe"}
-    body["legal_basis"] |= {"gdpr_article_6": "6(1)(e)", "gdpr_article_9": "9(2)(h)", "statute": "Care Act 2014"}
+    body["legal_basis"] |= {"gdpr_article_6": "6(1)(e)", "gdpr_article_9": "9(2)(h)", "statute": STATUTE}
     body["consent"] = {"mode": "if-present", "reference": "cns-1"}
     body["requester"] = {"organisation": "uk/nhs/XZZ01", "system": "xzz01-discharge", "user": {"id": "u-1"}}
     body["categories"] = [

@@ -110,7 +110,7 @@ def test_no_byte_of_an_answer_passes_before_its_entry(world: World, tmp_path: Pa
     watchman, statuses = asyncio.run(hammer())
     assert watchman.faults == []
     assert watchman.bodies == len(statuses)
-    assert {200, 403} <= set(statuses) <= {200, 403, 400, 422}
+    assert {200, 403} <= set(statuses) <= {200, 403, 400, 422, 503}  # a slow log may give up on a query
 
 
 def test_the_watchman_sees_an_answer_without_its_entry(world: World, tmp_path: Path) -> None:

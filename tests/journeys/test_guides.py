@@ -19,6 +19,7 @@ import httpx
 import msgspec
 import pytest
 
+from gateway import sandbox
 from gateway.web.wire import RecordQuery
 from tests.fixtures.commons import World, free_port
 
@@ -122,17 +123,20 @@ def test_an_agency_is_added_as_told(world: World, tmp_path: Path) -> None:
     ]
     law = tmp_path / "law"
     shutil.copytree(ROOT / "policies", law)
-    (law / "data/agreements/dsa-2026-050.yaml").write_text(text)
+    (law / "data/agreements/dsa-2026-100.yaml").write_text(text)
     env = world.settings.data_dir / "commons.env"
     kept = env.read_text()
     world.stop()
     env.write_text(f"{kept}COMMONS_POLICIES_DIR={law}\n")
+    port = int(world.url.rsplit(":", 1)[1])
     try:
+        sandbox.prepare(world.settings.data_dir, port=port)
         world.start()
         check([*again, *after], run(world, tmp_path, [*again, *after]))
     finally:
         world.stop()
         env.write_text(kept)
+        sandbox.prepare(world.settings.data_dir, port=port)
         world.start()
 
 
