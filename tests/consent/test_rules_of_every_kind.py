@@ -153,7 +153,9 @@ def test_a_yes_to_another_category_is_wider_than_its_question() -> None:
 
 def test_a_refusal_may_be_wider_than_its_question() -> None:
     question = requested(fields=GOAL)
-    admits([question], refused(PLAN, VISITS, request=question.id))
+    wider = refused(PLAN, VISITS, request=question.id)
+    admits([question], wider)
+    assert word(question, wider) is State.REFUSED
 
 
 def test_an_answer_names_a_question_and_nothing_else() -> None:
@@ -200,7 +202,9 @@ def test_a_renewal_prolongs_and_narrows() -> None:
 
 
 def test_a_renewal_may_be_of_what_several_gave() -> None:
-    admits([given(fields=GOAL), given(fields=NOTES)], renewed(fields=BOTH))
+    before = [given(fields=GOAL), given(fields=NOTES)]
+    admits(before, renewed(fields=BOTH))
+    assert set(held(*before, renewed(fields=BOTH)).fields) == {"goal", "notes"}
 
 
 @pytest.mark.parametrize(
