@@ -19,7 +19,9 @@ import httpx
 from connectors.sandbox.stories import Story
 from gateway import activation
 from gateway.policy import signing
+from gateway.policy.archive import Archive
 from gateway.policy.bundle import build
+from gateway.policy.packing import unpack
 from gateway.policy.vocabulary import load as words
 from gateway.sandbox import story
 from gateway.settings import load
@@ -54,13 +56,14 @@ def another(world: World, folder: Path, *lines: str, until: str = "/health/ready
         up.stop()
 
 
-def activate(world: World, folder: Path, days: int, sequence: int) -> None:
-    """Put a law with that retention in force, signed by the sandbox's own steward."""
+def activate(world: World, folder: Path, days: int) -> None:
+    """Put a law with that retention in force, signed by the sandbox's own steward and newer than any it has kept."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(POLICIES, folder)
     path = folder / AGREEMENT
     path.write_text(path.read_text().replace("retention_days: 70", f"retention_days: {days}"))
-    raw = steward_of(world).pack(build(words(folder)), sequence)
+    newest = max(unpack(path.read_bytes()).release.sequence for path in Archive(world.settings.policy_archive))
+    raw = steward_of(world).pack(build(words(folder)), newest + 1)
     asyncio.run(activation.activate(world.settings, raw, "staff-1"))
 
 
@@ -113,8 +116,8 @@ def test_queries_go_on_while_law_after_law_comes_into_force(world: World, tmp_pa
     told = story("all-returned")
     with another(world, tmp_path / "own") as own, Stream(own, told) as stream:
         stream.until(lambda reply: erased_after(reply) == 70)
-        for sequence, days in ((2, 50), (3, 30)):
-            activate(own, tmp_path / "law", days, sequence)
+        for days in (50, 30):
+            activate(own, tmp_path / "law", days)
             stream.until(lambda reply, days=days: erased_after(reply) == days)
     assert {reply.status_code for reply in stream.replies} == {200}
     assert {erased_after(reply) for reply in stream.replies} == {70, 50, 30}
@@ -152,7 +155,7 @@ def test_a_gateway_judged_by_opa_answers_refuses_and_tells_a_refusal_from_a_fail
                 _ready(own)
                 with Stream(own, told, askers=2) as stream:
                     stream.until(lambda reply: erased_after(reply) == 70)
-                    activate(own, tmp_path / "law", 40, 2)
+                    activate(own, tmp_path / "law", 40)
                     stream.until(lambda reply: erased_after(reply) == 40)
                 assert {reply.status_code for reply in stream.replies} == {200}
                 refused = own.post(question(told) | {"purpose": "research.planning"})
