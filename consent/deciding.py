@@ -10,7 +10,9 @@
    the child is one, and so on (`_ground`).
 4. What the person decided while able to stands against everybody else. A child found competent overrides parents;
    an assessment that finds they are not changes nothing that a parent decided.
-5. Between several who may decide, any one's no wins, whoever spoke last; what each said stays recorded. It ends
+5. What an erasure took out of the ledger is nobody's knowledge any more; that somebody had said no to something is,
+   and stands as if it had been to everything: the person alone can take theirs back, by a new yes.
+6. Between several who may decide, any one's no wins, whoever spoke last; what each said stays recorded. It ends
    when that one takes it back or loses the authority.
 """
 
@@ -26,6 +28,7 @@ from consent.words import By, Channel, Kind
 
 YES = frozenset({Kind.GIVEN, Kind.RENEWED})
 NO = frozenset({Kind.REFUSED, Kind.WITHDRAWN})
+_BARS = NO | {Kind.ERASED}
 SURVIVES_DEATH = frozenset({Kind.OPTED_OUT, Kind.OBJECTED})
 
 REASONS: dict[str, str] = {
@@ -87,19 +90,21 @@ def may_decide(
     subject: Subject, actor: str, kind: Kind, matter: Matter, history: Sequence[Event], now: int
 ) -> Allowed | NotAllowed:
     """Whether `actor` (opaque id) may decide `matter` for `subject` by an event of `kind` at `now`. `history`: the
-    person's events to the same recipient for the same purpose, oldest first, none that was invalidated."""
+    person's events to the same recipient for the same purpose and the erasure, if there was one, oldest first, none
+    that was invalidated."""
     if subject.deceased and kind not in SURVIVES_DEATH:
         return NotAllowed("person-deceased")
     words = last_words(history, matter.categories)
+    erased = tuple(event.id for event in history if event.kind is Kind.ERASED)
     if actor == subject.person:
-        return _self(subject, kind, matter, words, now)
+        return _self(subject, kind, matter, words, erased, now)
     best = "no-authority"
     for authority in subject.authorities:
         if authority.holder != actor or authority.person != subject.person:
             continue
         reason = _fault(authority, subject, matter, now)
         if not reason:
-            return _proxy(authority, subject, kind, matter, words, now)
+            return _proxy(authority, subject, kind, matter, words, erased, now)
         best = max(best, reason, key=_TELLING.index)
     return NotAllowed(best)
 
@@ -110,11 +115,13 @@ def able(subject: Subject, matter: Matter, now: int) -> bool:
 
 
 def last_words(history: Iterable[Event], categories: Iterable[str]) -> dict[str, Event]:
-    """Party → the last thing they decided about any of these categories."""
+    """Party → the last thing they decided about any of these categories, an erasure for whoever's no it erased."""
     wanted = set(categories)
     words: dict[str, Event] = {}
     for event in history:
-        if event.kind in YES | NO and not wanted.isdisjoint(event.provision.categories):
+        if event.kind is Kind.ERASED:
+            words.update(dict.fromkeys(event.parties, event))
+        elif event.kind in YES | NO and not wanted.isdisjoint(event.provision.categories):
             words[event.party] = event
     return words
 
@@ -151,18 +158,24 @@ def fall(fallen: Event, reason: str, *, id: str, actor: str, now: int) -> Event:
 
 
 def _self(
-    subject: Subject, kind: Kind, matter: Matter, words: Mapping[str, Event], now: int
+    subject: Subject, kind: Kind, matter: Matter, words: Mapping[str, Event], erased: tuple[str, ...], now: int
 ) -> Allowed | NotAllowed:
     if kind not in YES:
         return Allowed(By.SELF)
     if reason := _unable(subject, matter, now):
         return NotAllowed(reason)
     others = tuple(event.id for party, event in words.items() if party != subject.person and event.kind in NO)
-    return Allowed(By.SELF, until=_able_until(subject, matter, now), overrides=others)
+    return Allowed(By.SELF, until=_able_until(subject, matter, now), overrides=(*others, *erased))
 
 
 def _proxy(
-    authority: Authority, subject: Subject, kind: Kind, matter: Matter, words: Mapping[str, Event], now: int
+    authority: Authority,
+    subject: Subject,
+    kind: Kind,
+    matter: Matter,
+    words: Mapping[str, Event],
+    erased: tuple[str, ...],
+    now: int,
 ) -> Allowed | NotAllowed:
     own = words.get(subject.person)
     if own is not None and _stands(own, authority, subject, kind, matter, now):
@@ -172,18 +185,21 @@ def _proxy(
         for one in subject.authorities
         if one.holder != authority.holder and not _fault(one, subject, matter, now)
     }
-    if kind in YES and any(party in others and event.kind in NO for party, event in words.items()):
+    if kind in YES and any(party in others and event.kind in _BARS for party, event in words.items()):
         return NotAllowed("another-party-refused")
     joint = sorted({authority.holder, *(holder for holder, one in others.items() if one.jointly)})
     line = chain_of(authority, subject.authorities) or ()
     ends = [end for one in line if (end := one.good_until())]
     parties = tuple(joint) if authority.jointly and len(joint) > 1 else ()
-    return Allowed(authority.by, authority.id, min(ends, default=0), parties)
+    return Allowed(authority.by, authority.id, min(ends, default=0), parties, erased if kind in YES else ())
 
 
 def _stands(own: Event, authority: Authority, subject: Subject, kind: Kind, matter: Matter, now: int) -> bool:
     """Whether what the person said binds this proxy. Their no, said while able, does for good. Their yes does while
-    they still are able; somebody they chose themself may say no for them all the same."""
+    they still are able; somebody they chose themself may say no for them all the same. Of a no that was erased it
+    is no longer known what it was to: it binds every yes, and no other no."""
+    if own.kind is Kind.ERASED:
+        return kind in YES
     if authority.by is By.CHOSEN:
         return own.kind in NO and kind in YES
     return able(subject, matter, own.at) and (own.kind in NO or able(subject, matter, now))

@@ -14,7 +14,8 @@
     │   │   ├── AlreadyRefused, GivenWithdrawInstead
     │   │   ├── one for each other cell that is a no, made in `consent/transitions.py`
     │   │   ├── RefusalStands, WiderThanAsked, WiderThanGiven
-    │   │   └── RequestNotOpen, TargetUnknown
+    │   │   ├── RequestNotOpen, TargetUnknown
+    │   │   └── ErasureStands, ErasureIsOrdered
     │   └── EventIdReused
     └── LedgerUnavailable            what cannot be read is never an empty standing
         └── LedgerCorrupt            the stored bytes are not what was written
@@ -224,6 +225,21 @@ class TargetUnknown(TransitionRefused):
 
     code = "target-unknown"
     sentence = "There is nothing recorded that this could be about."
+
+
+class ErasureStands(TransitionRefused):
+    """What the person had said before was erased, a no to this perhaps; the first giving about it since must name
+    the erasure as its `predecessor`."""
+
+    code = "erasure-stands"
+    sentence = "What was decided before was erased; a new consent must name the erasure it follows."
+
+
+class ErasureIsOrdered(TransitionRefused):
+    """An erasure takes content out of the ledger; it cannot be recorded as if it were a decision."""
+
+    code = "erasure-is-ordered"
+    sentence = "An erasure is ordered by officers and not recorded like a decision."
 
 
 class EventIdReused(EventRefused):

@@ -8,6 +8,7 @@ the first thing a recording does is to lock the person's row in `consent_head`.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -68,7 +69,7 @@ _standing = (
 )
 
 MANY = 50
-"""Records from which on PostgreSQL takes them in one statement of arrays, several times as fast as one by one."""
+"""Records from which on PostgreSQL takes them in one statement of arrays, several times as fast."""
 
 _many = text(
     """
@@ -87,8 +88,7 @@ _wide_decoder = msgspec.json.Decoder(Wide)
 def record(connection: Connection, event: Event) -> Recorded:
     """Append `event`, and say where it stands. The same event again changes nothing and says the same.
 
-    Raises an EventRefused with its own reason; nothing is written then.
-    """
+    Raises an EventRefused with its own reason; nothing is written then."""
     return record_all(connection, [event])[0]
 
 
@@ -126,12 +126,14 @@ class _Book:
                 raise EventIdReused
             self.results.append(stored[1])
             return
-        content, recorded = chain.link(event, self._heads[event.person])
+        before = self._wides.get(event.person, wide.NOTHING)
+        if event.kind is Kind.GIVEN and before.erased:
+            wide.admit_giving(before, event, self._said(event.person))
+        content, recorded = chain.link(event, self._heads[event.person], secrets.token_hex(16))
         if event.kind in CONSENT:
             self._standings[key_of(event)] = self._stepped(event)
             self._moved[key_of(event)] = recorded.seq
         else:
-            before = self._wides.get(event.person, wide.NOTHING)
             wide.admit(before, event)
             self._wides[event.person] = wide.step(before, event)
             self._moved_wide[event.person] = recorded.seq
@@ -145,10 +147,12 @@ class _Book:
         if event.kind is not Kind.INVALIDATED:
             rules.admit(before, event)
             return rules.step(before, event)
-        earlier = [one for one in history(self._connection, event.person) if key_of(one) == key_of(event)]
-        earlier += [one for one, _, _ in self._added if key_of(one) == key_of(event)]
+        earlier = [one for one in self._said(event.person) if key_of(one) == key_of(event)]
         rules.admit(before, event, earlier)
         return rules.fold([*earlier, event])[event.organisation, event.purpose]
+
+    def _said(self, person: str) -> list[Event]:
+        return [*history(self._connection, person), *(one for one, _, _ in self._added if one.person == person)]
 
     def write(self) -> None:
         """Store what was added, and what it comes to."""
@@ -183,16 +187,21 @@ def standing(connection: Connection, person: str, organisation: str, purpose: st
 
 
 def history(connection: Connection, person: str) -> list[Event]:
-    """Every event of `person`, oldest first. Raises LedgerCorrupt."""
-    return [chain.event_of(row.link) for row in connection.execute(_events, {"p": person})]
+    """Every event of `person` that was not erased, oldest first. Raises LedgerCorrupt."""
+    return [event for _, event in numbered(connection, person)]
+
+
+def numbered(connection: Connection, person: str) -> list[tuple[int, Event]]:
+    """The history, each event with its sequence number. Raises LedgerCorrupt."""
+    rows = connection.execute(_events, {"p": person})
+    return [(row.seq, chain.event_of(row.link)) for row in rows if row.link]
 
 
 def verify_chain(connection: Connection, person: str, anchor: Recorded = chain.START) -> Verified | Broken:
     """Check that no event of `person` was changed, moved, added or taken away in the middle.
 
     The newest events can be cut off together with their head without a trace in here; `anchor`, what some entry
-    of the access log or some receipt says of the same person, shows that too.
-    """
+    of the access log or some receipt says of the same person, shows that too."""
     stored = [(row.seq, row.link, row.hash.hex()) for row in connection.execute(_events, {"p": person})]
     row = connection.execute(_head, {"p": person}).one_or_none()
     verified = chain.verify(person, stored, chain.START if row is None else Recorded(row.seq, row.hash.hex()))
@@ -216,19 +225,18 @@ def person_wide(connection: Connection, person: str) -> Wide:
 def rebuild(connection: Connection, person: str) -> bool:
     """Fold the events of `person` again and store what they come to. True when something else stood there.
 
-    Other processes keep what they have read until the person's next event; restart them after a repair.
-    """
+    Other processes keep what they have read until the person's next event; restart them after a repair."""
     lock(connection, [person])
-    events = history(connection, person)
-    folded, wide_folded = rules.fold(events), wide.fold(events)
+    placed = numbered(connection, person)
+    folded, wide_folded = rules.fold(one for _, one in placed), wide.fold(one for _, one in placed)
     if (folded, wide_folded) == (projection(connection, person), person_wide(connection, person)):
         return False
     for table in (consent_standing, consent_wide):
         connection.execute(delete(table).where(table.c.person == person))
-    newest = {key_of(event): seq for seq, event in enumerate(events, 1) if event.kind in CONSENT}
+    newest = {key_of(event): seq for seq, event in placed if event.kind in CONSENT}
     _project(connection, {key: (seq, folded[key[1:]]) for key, seq in newest.items()})
     if wide_folded != wide.NOTHING:
-        _project_wide(connection, {person: (len(events), wide_folded)})
+        _project_wide(connection, {person: (placed[-1][0], wide_folded)})
     return True
 
 
@@ -284,6 +292,14 @@ def decode_wide(stored: bytes) -> Wide:
         return _wide_decoder.decode(stored)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LedgerCorrupt from error
+
+
+def append(connection: Connection, event: Event, head: Recorded) -> Recorded:
+    """Write an erasure at the end of a locked chain, for `consent/erasing.py`, which does the rest."""
+    content, recorded = chain.link(event, head, secrets.token_hex(16))
+    connection.execute(insert(consent_event), [_row(event, content, recorded)])
+    _advance(connection, {event.person: recorded})
+    return recorded
 
 
 def key_of(event: Event) -> Key:

@@ -100,14 +100,15 @@ def _rebuild(connection: Connection, heads: dict[str, Recorded], broken: list[tu
             broken.append((person, events))
             left_alone.add(person)
             continue
-        newest = {ledger.key_of(event): seq for seq, event in enumerate(events, 1) if event.kind in CONSENT}
+        first = heads[person].seq - len(events) + 1 if events else 1  # those before it were erased
+        newest = {ledger.key_of(event): seq for seq, event in enumerate(events, first) if event.kind in CONSENT}
         for about, statements in rules.fold(events).items():
             key = (person, *about)
             if not _same(stored.pop(key, None), statements):
                 folded[key] = (newest[key], statements)
         everywhere = wide.fold(events)
         if stored_wide.get(person, wide.NOTHING) != everywhere:
-            folded_wide[person] = (len(events), everywhere)
+            folded_wide[person] = (first + len(events) - 1, everywhere)
     stale = [key for key in stored if key[0] not in left_alone]  # of no event that there is
     ledger.store(connection, folded, folded_wide, stale)
     return len({*(key[0] for key in (*folded, *stale)), *folded_wide})

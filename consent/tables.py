@@ -3,8 +3,8 @@
 
 Of the ledger `consent_event` is the truth; head, standings and `consent_wide` follow from it: an event is inserted
 once, the head moves with it, and the rest can be rebuilt from the events at any time. Both stores refuse to update
-or delete an event, whoever asks: triggers, since SQLite has no grants. On PostgreSQL the gateway's role should
-besides be granted no more than INSERT and SELECT on `consent_event`, `consent_words` and `consent_terms`.
+or delete an event, whoever asks: triggers, since SQLite has no grants. The one change they let through takes out
+what an event says, its place and its hash left as they are, when the person's chain goes on with an erasure.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     UniqueConstraint,
     event,
     text,
@@ -47,7 +48,7 @@ consent_event = Table(
         "link",
         LargeBinary,
         nullable=False,
-        comment="Canonical JSON (RFC 8785) of event, seq and previous hash: the bytes that are hashed.",
+        comment="Canonical JSON (RFC 8785) of event, seq and previous hash: what is hashed; empty once erased.",
     ),
     Column("hash", LargeBinary(32), nullable=False, comment="SHA-256 of `link`."),
     comment="What citizens decided; append-only, hash-linked per person.",
@@ -199,7 +200,50 @@ consent_concealment = Table(
     comment="What a proxy must not see: no row, no count, no notice.",
 )
 
+consent_erasure = Table(
+    "consent_erasure",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7 of the entry that tells of it."),
+    Column("person", String(64), nullable=False, comment="Opaque id of whose decisions; emptied when done."),
+    Column("told", Text, nullable=False, comment="What the entry says, as JSON: reason, authority, officers."),
+    Column("done", BigInteger, nullable=False, comment="Seconds since 1970, UTC; 0 while it is to be done."),
+    comment="Erasures of decisions: written before their entry, so that a crash leaves none half done.",
+)
+
+consent_proof = Table(
+    "consent_proof",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7 of the erasure."),
+    Column("key", String(36), nullable=False, comment="Id of the data key (log.data_key) that seals it."),
+    Column("sealed", LargeBinary, nullable=False, comment="Nonce and ciphertext of the links that were erased."),
+    comment="What was decided before an erasure, sealed: proof (UK GDPR Article 7(1)) until its key goes.",
+)
+
 APPEND_ONLY = ("consent_event", "consent_words", "consent_terms")
+
+ERASED_ID = "x"
+"""An event that was erased has this and the beginning of its hash in the place of its id, which tells the time."""
+
+_SAME = "NEW.person = OLD.person AND NEW.seq = OLD.seq AND NEW.hash = OLD.hash"
+_GONE = "NEW.kind = '' AND NEW.organisation = '' AND NEW.purpose = '' AND NEW.at = 0 AND length(NEW.link) = 0"
+_TOLD = (
+    "EXISTS (SELECT 1 FROM consent_event AS later WHERE later.person = OLD.person AND later.seq > OLD.seq "
+    "AND later.kind = 'erased')"
+)
+ERASES = f"{_SAME} AND {_GONE} AND {_TOLD}"
+"""What a change of an event must be to be let through: it takes out what the event said, and an erasure says so."""
+
+ERASE_FUNCTION = f"""
+CREATE OR REPLACE FUNCTION consent_erase_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF {ERASES} THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'consent: % is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END $$
+"""
 
 REFUSE_FUNCTION = """
 CREATE OR REPLACE FUNCTION consent_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -209,8 +253,28 @@ END $$
 """
 
 
+def erase_only(dialect: str) -> list[str]:
+    """The statements that make a store refuse every change of an event but its erasure."""
+    if dialect == "postgresql":
+        return [
+            REFUSE_FUNCTION,
+            ERASE_FUNCTION,
+            "CREATE TRIGGER consent_event_append_only BEFORE UPDATE OR DELETE ON consent_event "
+            "FOR EACH ROW EXECUTE FUNCTION consent_erase_only()",
+            "CREATE TRIGGER consent_event_not_emptied BEFORE TRUNCATE ON consent_event "
+            "FOR EACH STATEMENT EXECUTE FUNCTION consent_append_only()",
+        ]
+    refuse = "BEGIN SELECT RAISE(ABORT, 'consent: consent_event is append-only'); END"
+    return [
+        f"CREATE TRIGGER consent_event_no_update BEFORE UPDATE ON consent_event WHEN NOT ({ERASES}) {refuse}",
+        f"CREATE TRIGGER consent_event_no_delete BEFORE DELETE ON consent_event {refuse}",
+    ]
+
+
 def append_only(table: str, dialect: str) -> list[str]:
     """The statements that make a store refuse to change or remove a row of `table`."""
+    if table == consent_event.name:
+        return erase_only(dialect)
     if dialect == "postgresql":
         return [
             REFUSE_FUNCTION,

@@ -25,7 +25,7 @@ from consent.model import By, Event, Kind, Provision
 from consent.reasons import OPTIONAL, REASONS
 from consent.words import AUTHORITY, CONSENT, OBJECTION, OPT_OUT, OPT_OUTS, PERMITTING
 
-LIMITS = {"id": 36, "person": 64, "organisation": 128, "purpose": 128, "agreement": 128, "actor": 128}
+LIMITS = {"id": 36, "person": 64, "organisation": 128, "purpose": 128, "agreement": 128, "actor": 128, "erased": 64}
 """Members that an event about consent must have → the most characters they may have (`consent/tables.py`)."""
 
 _ALWAYS = ("id", "person", "actor")
@@ -43,16 +43,18 @@ LAST_SECOND = 253_402_300_799
 """9999-12-31T23:59:59Z: the last instant that every format we write a time in can hold."""
 
 _NEEDED = {
-    **dict.fromkeys(CONSENT, tuple(LIMITS)),
+    **dict.fromkeys(CONSENT, ("id", "person", "organisation", "purpose", "agreement", "actor")),
     **dict.fromkeys(OBJECTION, (*_ALWAYS, "organisation")),
     **dict.fromkeys((*OPT_OUT, *AUTHORITY), _ALWAYS),
+    Kind.ERASED: (*_ALWAYS, "erased"),
 }
 """Kind → the members that must be there."""
 
 _CARRIED: dict[str, frozenset[Kind]] = {
     "request": frozenset({Kind.DEFERRED, Kind.GIVEN, Kind.REFUSED}),
     "target": frozenset({Kind.REVOKED, Kind.INVALIDATED, Kind.AUTHORITY_ENDED, *OBJECTION} - {Kind.OBJECTED}),
-    "parties": PERMITTING,
+    "parties": PERMITTING | {Kind.ERASED},
+    "erased": frozenset({Kind.ERASED}),
     "code": frozenset(OPT_OUT),
 }
 """Member → the only kinds that carry it."""
@@ -74,7 +76,11 @@ def check(event: Event) -> None:
         raise PredecessorMisplaced
     _check_reason(event)
     _check_authoriser(event)
-    if event.parties and (len(set(event.parties)) < 2 or event.party not in event.parties):
+    if (
+        event.kind in PERMITTING
+        and event.parties
+        and (len(set(event.parties)) < 2 or event.party not in event.parties)
+    ):
         raise PartiesIncomplete
 
 
@@ -96,6 +102,8 @@ def _check_members(event: Event) -> None:
             raise MemberMissing
         if event.organisation or event.purpose or event.agreement:
             raise MemberMisplaced
+    if event.kind is Kind.ERASED and (event.organisation or event.purpose or event.agreement):
+        raise MemberMisplaced
     if (event.kind in _TARGETED and not event.target) or (event.kind is Kind.DEFERRED and not event.request):
         raise MemberMissing
 
@@ -134,7 +142,7 @@ def _check_provision(event: Event) -> None:
         raise ProvisionEmpty
     if not all((*provision.categories, *provision.fields, *provision.sources)):
         raise ProvisionEmpty
-    if event.kind in OPT_OUT and provision != Provision(categories=()):
+    if event.kind in (*OPT_OUT, Kind.ERASED) and provision != Provision(categories=()):
         raise MemberMisplaced
     for full in provision.fields:
         category, _, name = full.partition("/")

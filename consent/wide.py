@@ -8,12 +8,12 @@ where consent is not the ground. An opt-out is about the person. Which authority
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from consent.errors import TargetUnknown
+from consent.errors import ErasureIsOrdered, ErasureStands, TargetUnknown
 from consent.model import Event, Kind, ObjectionStanding, ObjectionState
 from consent.transitions import OBJECTIONS, AlreadyOptedOut, AuthorityNotHeld, NotOptedOut
 from consent.words import OBJECTION
@@ -31,11 +31,12 @@ class Objection(Struct, frozen=True, forbid_unknown_fields=True):
 
 class Wide(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What stands for the whole person: objections in the order they were made, opt-outs, authorities held by
-    others (ids of their events)."""
+    others (ids of their events). `erased`: id of the erasure of all that was decided before it, empty for none."""
 
     objections: tuple[Objection, ...] = ()
     opt_outs: tuple[str, ...] = ()
     authorities: tuple[str, ...] = ()
+    erased: str = ""
 
     def about(self, organisation: str, purpose: str) -> tuple[ObjectionStanding, ...]:
         """The objections to what `organisation` does for `purpose`."""
@@ -59,8 +60,28 @@ def admit(before: Wide, event: Event) -> None:
     elif event.kind is Kind.OPTED_IN:
         if event.code not in before.opt_outs:
             raise NotOptedOut
+    elif event.kind is Kind.ERASED:
+        raise ErasureIsOrdered
     elif event.kind is Kind.AUTHORITY_ENDED and event.target not in before.authorities:
         raise AuthorityNotHeld
+
+
+def admit_giving(before: Wide, event: Event, said: Sequence[Event]) -> None:
+    """After an erasure nobody knows any more what was said no to. So the first yes about each category names it; a
+    yes from before, sent again or taken over from elsewhere, is none. `said`: all that is left and came since.
+    Raises ErasureStands."""
+    if any(one.id == before.erased and event.at < one.at for one in said):
+        raise ErasureStands
+    freed = {
+        category
+        for one in (event, *said)
+        if one.kind is Kind.GIVEN
+        and one.predecessor == before.erased
+        and (one.organisation, one.purpose) == (event.organisation, event.purpose)
+        for category in one.provision.categories
+    }
+    if not set(event.provision.categories) <= freed:
+        raise ErasureStands
 
 
 def _admit_objection(before: Wide, event: Event) -> None:
@@ -76,15 +97,20 @@ def step(before: Wide, event: Event) -> Wide:
     """What stands after `event`. Total."""
     if event.kind in OBJECTION:
         return replace(before, objections=_objections(before, event))
-    if event.kind is Kind.OPTED_OUT:
-        return replace(before, opt_outs=tuple(sorted({*before.opt_outs, event.code})))
-    if event.kind is Kind.OPTED_IN:
-        return replace(before, opt_outs=_without(before.opt_outs, event.code))
-    if event.kind is Kind.AUTHORITY_GRANTED:
-        return replace(before, authorities=(*before.authorities, event.id))
-    if event.kind is Kind.AUTHORITY_ENDED:
-        return replace(before, authorities=_without(before.authorities, event.target))
-    return before
+    match event.kind:
+        case Kind.OPTED_OUT:
+            after = replace(before, opt_outs=tuple(sorted({*before.opt_outs, event.code})))
+        case Kind.OPTED_IN:
+            after = replace(before, opt_outs=_without(before.opt_outs, event.code))
+        case Kind.AUTHORITY_GRANTED:
+            after = replace(before, authorities=(*before.authorities, event.id))
+        case Kind.AUTHORITY_ENDED:
+            after = replace(before, authorities=_without(before.authorities, event.target))
+        case Kind.ERASED:
+            after = Wide(erased=event.id)  # what stands beside consent is said again after it
+        case _:
+            after = before
+    return after
 
 
 def fold(events: Iterable[Event]) -> Wide:

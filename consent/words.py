@@ -16,7 +16,7 @@ class Kind(StrEnum):
     """What happened. ISO 27560 `event_type`.
 
     The first eleven are about one consent; then the right to object (UK GDPR Article 21), opt-outs that hold for
-    the whole person, and the right to decide for somebody else.
+    the whole person, the right to decide for somebody else, and the erasure of all that was decided before.
     """
 
     REQUESTED = "requested"
@@ -37,6 +37,7 @@ class Kind(StrEnum):
     OPTED_IN = "opted-in"
     AUTHORITY_GRANTED = "authority-given"
     AUTHORITY_ENDED = "authority-ended"
+    ERASED = "erased"
 
 
 CONSENT = (

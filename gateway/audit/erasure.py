@@ -205,7 +205,7 @@ def _forget(connection: Connection, gone: Iterable[Any]) -> int:
 
 
 def _keys_of(subject: str, organisation: str) -> Select[tuple[str, str, str, str]]:
-    theirs = _KEYS.where(data_key.c.subject == subject)
+    theirs = _KEYS.where(data_key.c.subject == subject, ~data_key.c.retention.startswith(retention.PROOF + ":"))
     return theirs.where(data_key.c.organisation == organisation) if organisation else theirs
 
 

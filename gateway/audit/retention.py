@@ -26,6 +26,9 @@ class RetentionClass(Struct, frozen=True):
 
 STAFF = "staff"
 
+PROOF = "proof"
+"""Of what was decided before an erasure of the consent ledger (`proofs.py`); no entry seals anything in it."""
+
 CLASSES: tuple[RetentionClass, ...] = (
     RetentionClass(
         "access", 8, "Who saw a record is kept as long as most adult health records (NHS Records Management Code)."
@@ -39,6 +42,12 @@ CLASSES: tuple[RetentionClass, ...] = (
         STAFF,
         6,
         "Which member of staff it was is kept for as long as a claim can be brought (Limitation Act 1980).",
+    ),
+    RetentionClass(
+        PROOF,
+        6,
+        "That a consent was given and withdrawn can be shown after its erasure for as long as a claim can be "
+        "brought (UK GDPR Articles 7(1) and 17(3)(e), Limitation Act 1980).",
     ),
     RetentionClass("control", 20, "How the gateway itself was run is kept as a corporate record."),
 )

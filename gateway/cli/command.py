@@ -36,6 +36,7 @@ from gateway.cli import (  # a line each, so that groups can be added side by si
     witnessing,
 )
 from gateway.cli.shared import err
+from gateway.consents.erasing import DecisionsStay
 from gateway.embargoes import EmbargoFault
 from gateway.erasing import ErasureFault
 from gateway.errors import CommonsError
@@ -87,7 +88,7 @@ policy.group.command("rehearse")(rehearsing.rehearse_)
 SENTENCES = (
     keyring.KeyringError, migrate.SchemaError, registry.RegistryFault, AddressRefused, KeysRefused, ConsentError,
     PolicyFolderError, LogRefused, ErasureFault, AuditFault, town.TownFault, demo.DemoFault, VisitRefused,
-    LaunchError, WitnessFault, MemoryLost, EmbargoFault,
+    LaunchError, WitnessFault, MemoryLost, EmbargoFault, DecisionsStay,
 )  # fmt: skip
 """What is raised with a text for the operator."""
 

@@ -12,6 +12,8 @@ import typer
 
 from gateway import db, keyring
 from gateway.cli.shared import ASKED_FOR, Data, out
+from gateway.consents.erasing import REASONS as DECISION_REASONS
+from gateway.consents.erasing import decision_orders
 from gateway.consents.recording import found
 from gateway.demo import progress
 from gateway.erasing import REASONS, orders
@@ -23,6 +25,8 @@ group = typer.Typer(no_args_is_help=True, help="Erase what the log has sealed, o
 Citizen = Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)]
 System = Annotated[str, typer.Option(help="URI of the identifier's system.")]
 Authority = Annotated[str, typer.Option(help="Reference of the request, order or decision.")]
+Asking = Annotated[str, typer.Option(help="Opaque id of the officer who asks for it.")]
+Approving = Annotated[str, typer.Option(help="Opaque id of another officer, who approves it.")]
 Officer = Annotated[str, typer.Option(help="Opaque id of the officer.")]
 Organisation = Annotated[str, typer.Option(help="Only what this organisation saw. Default: everybody.")]
 
@@ -31,8 +35,8 @@ Organisation = Annotated[str, typer.Option(help="Only what this organisation saw
 def person(
     data: Data,
     authority: Authority,
-    requested_by: Annotated[str, typer.Option(help="Opaque id of the officer who asks for it.")],
-    approved_by: Annotated[str, typer.Option(help="Opaque id of another officer, who approves it.")],
+    requested_by: Asking,
+    approved_by: Approving,
     identifier: Citizen = "",
     identifier_system: System = NHS_NUMBER,
     reason: Annotated[str, typer.Option(help=f"One of {', '.join(REASONS)}.")] = REASONS[0],
@@ -56,6 +60,56 @@ def person(
 
     out.print(asyncio.run(erase()))
     out.print("Older backups forget it too when the wrapping key is changed: `commons erasure rotate-key`.")
+
+
+@group.command("decisions")
+def decisions(
+    data: Data,
+    authority: Authority,
+    requested_by: Asking,
+    approved_by: Approving,
+    identifier: Citizen = "",
+    identifier_system: System = NHS_NUMBER,
+    reason: Annotated[str, typer.Option(help=f"One of {', '.join(DECISION_REASONS)}.")] = DECISION_REASONS[0],
+) -> None:
+    """Erase what a person decided from the consent ledger (UK GDPR Article 17). It cannot be taken back."""
+
+    async def erase() -> int:
+        async with decision_orders(load(data)) as orders:
+            told = await orders.erase(
+                _found(data, identifier_system, identifier),
+                reason=reason,
+                authority=authority,
+                requested_by=requested_by,
+                approved_by=approved_by,
+            )
+        return told.events
+
+    out.print(f"{asyncio.run(erase())} decisions keep their hashes and have forgotten what they said.")
+    out.print("Nothing is shared with consent any more; a yes must now come from the person, anew.")
+
+
+@group.command("proof")
+def proof(
+    data: Data,
+    authority: Authority,
+    requested_by: Asking,
+    approved_by: Approving,
+    identifier: Citizen = "",
+    identifier_system: System = NHS_NUMBER,
+) -> None:
+    """Print the decisions of a person that were erased and may still have to be shown (UK GDPR Article 7(1)), one a
+    line: the SHA-256 of each is the hash in its place in the ledger."""
+
+    async def opened() -> list[bytes]:
+        async with decision_orders(load(data)) as orders:
+            person = _found(data, identifier_system, identifier)
+            return await orders.prove(
+                person, authority=authority, requested_by=requested_by, approved_by=approved_by
+            )
+
+    for link in asyncio.run(opened()):
+        print(link.decode())
 
 
 @group.command("hold")

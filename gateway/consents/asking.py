@@ -193,10 +193,8 @@ class Asking:
             return True
         wanted = set(made.asked.provision.categories)
         return any(
-            event.kind in NO
-            and (event.organisation, event.purpose) == (made.organisation, made.asked.purpose)
-            and made.made_at < event.at + requests.PEACE_S
-            and not wanted.isdisjoint(event.provision.categories)
+            made.made_at < event.at + requests.PEACE_S
+            and (_no_to(event, made, wanted) or (event.kind is Kind.ERASED and event.parties))
             for event in valid(ledger.history(connection, made.person))
         )
 
@@ -217,6 +215,15 @@ class Asking:
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _no_to(event: Event, made: Request, categories: set[str]) -> bool:
+    """Whether an event is a no to any of what a request asks."""
+    return (
+        event.kind in NO
+        and (event.organisation, event.purpose) == (made.organisation, made.asked.purpose)
+        and not categories.isdisjoint(event.provision.categories)
+    )
 
 
 def _mine(connection: Connection, caller: Caller, id: str) -> Request:

@@ -74,7 +74,7 @@ class Authorities:
         history = [
             event
             for event in valid(ledger.history(connection, person))
-            if (event.organisation, event.purpose) == (organisation, matter.purpose)
+            if event.kind is Kind.ERASED or (event.organisation, event.purpose) == (organisation, matter.purpose)
         ]
         subject = self.subject(connection, person)
         return deciding.may_decide(subject, actor, kind, matter, history, self._now())

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from consent.authority import Matter
 from consent.deciding import NotAllowed
-from consent.words import Channel, Kind
+from consent.words import PERMITTING, Channel, Kind
 from gateway import db, keyring
 from gateway.audit.log import Log
 from gateway.consents import recording
@@ -76,6 +76,8 @@ class Counter:
             )
         if isinstance(may, NotAllowed):
             raise not_yours(may)
+        if kind in PERMITTING and may.overrides:
+            decided = replace(decided, predecessor=may.overrides[0])
         return await recording.record(self.desk.engine, self._log, decided)
 
 

@@ -127,9 +127,9 @@ class Deciding:
             if viewer not in ("", person):
                 seen = self._authorities.seen_by(connection, person, viewer)
                 return [_past(event, 0, viewer) for event in seen], "not-shown"
-            events = ledger.history(connection, person)
+            events = ledger.numbered(connection, person)
             chain = ledger.verify_chain(connection, person)
-        told = [_past(event, seq, person) for seq, event in enumerate(events, 1)]
+        told = [_past(event, seq, person) for seq, event in events]
         return told, type(chain).__name__.lower()
 
     async def decide(

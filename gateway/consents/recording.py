@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import uuid_utils
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from consent import ledger
 from consent.chain import event_of
@@ -100,7 +100,7 @@ async def log_missing(engine: Engine, log: Log) -> int:
         rows = connection.execute(
             select(consent_event.c.link, consent_event.c.hash)
             .outerjoin(log_entry, log_entry.c.id == consent_event.c.id)
-            .where(log_entry.c.id.is_(None))
+            .where(log_entry.c.id.is_(None), func.length(consent_event.c.link) > 0)  # else it was erased
         ).all()
     for link, hash_ in rows:
         await log.append(entry(event_of(bytes(link)), bytes(hash_).hex()))
@@ -125,9 +125,12 @@ async def assist(
         person = found(engine, keys, citizen)
         now = int(time.time())
         lifetime_s = days * DAY_S
+        with db.read(engine) as connection:
+            erased = ledger.person_wide(connection, person).erased if kind in PERMITTING else ""
         decided = event(
-            kind, person, terms, categories, actor=actor, channel=channel, now=now, lifetime_s=lifetime_s
-        )
+            kind, person, terms, categories, actor=actor, channel=channel, now=now, lifetime_s=lifetime_s,
+            predecessor=erased,
+        )  # fmt: skip
         words = Shown(terms.id, notice(terms, categories), now)
 
         def shown(connection: Connection, event: Event, _: Recorded) -> None:

@@ -269,10 +269,34 @@ EVERY_MEMBER = Event(
 
 def test_the_bytes_of_every_member_never_change() -> None:
     content, recorded = chain.link(EVERY_MEMBER, Recorded(7, AB.decode()))
-    assert set(json.loads(content)["event"]) == set(Event.__struct_fields__)
+    assert set(json.loads(content)["event"]) == set(Event.__struct_fields__) - {"erased"}
     assert content == rfc8785.dumps(json.loads(content))
     assert chain.event_of(content) == EVERY_MEMBER
     assert recorded.hash == "fbb65477321f4d1458e46751e398617a6c20e33b90fe45a10b0adc54d105ef74"
+
+
+ERASURE = Event(
+    id=ID.decode(),
+    kind=Kind.ERASED,
+    person=PERSON,
+    organisation="",
+    purpose="",
+    agreement="",
+    provision=Provision(categories=()),
+    at=1_800_000_000,
+    actor="officer-1",
+    channel=Channel.WEB,
+    parties=("mother", PERSON),
+    erased=chain.commitment(["ab" * 32, "cd" * 32]),
+)
+
+
+def test_the_bytes_of_an_erasure_and_of_a_salt_never_change() -> None:
+    content, recorded = chain.link(ERASURE, Recorded(2, "cd" * 32), "5a" * 16)
+    assert content == rfc8785.dumps(json.loads(content))
+    assert json.loads(content)["salt"] == "5a" * 16
+    assert ERASURE.erased == hashlib.sha256(bytes.fromhex("ab" * 32 + "cd" * 32)).hexdigest()
+    assert recorded.hash == "10d7a5023362f0ecc66fe0ec2495228494fd79e015bc7480a534a10393479c8a"
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -301,4 +325,5 @@ NAMES = [
     "opted-in",
     "authority-given",
     "authority-ended",
+    "erased",
 ]

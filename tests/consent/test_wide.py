@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from consent import wide
-from consent.errors import TargetUnknown
+from consent.errors import ErasureIsOrdered, ErasureStands, TargetUnknown
 from consent.model import Event, Kind, ObjectionStanding, ObjectionState, Provision
 from consent.transitions import OBJECTIONS, AlreadyOptedOut, AuthorityNotHeld, NotOptedOut, ObjectionRefused
 from consent.wide import NOTHING, Wide
@@ -161,3 +161,58 @@ def test_consent_changes_nothing_here() -> None:
     before = folded(objection("objected"), person(Kind.OPTED_OUT, code=NATIONAL_DATA_OPT_OUT))
     wide.admit(before, given())
     assert wide.step(before, given()) is before
+
+
+# -- after an erasure -----------------------------------------------------------------------------------------
+
+ERASED = person(Kind.ERASED, id="the-erasure", erased="ab" * 32)
+STANDS = Wide(erased="the-erasure")
+
+
+def test_an_erasure_leaves_nothing_standing_but_itself() -> None:
+    before = Wide(opt_outs=(NATIONAL_DATA_OPT_OUT,), authorities=("a",), erased="an-older-one")
+    assert wide.step(before, ERASED) == STANDS
+    assert wide.fold([person(Kind.OPTED_OUT, code=NATIONAL_DATA_OPT_OUT), ERASED]) == STANDS
+    assert wide.step(STANDS, person(Kind.OPTED_OUT, code=NATIONAL_DATA_OPT_OUT)).erased == "the-erasure"
+
+
+def test_an_erasure_is_no_decision() -> None:
+    with pytest.raises(ErasureIsOrdered):
+        wide.admit(NOTHING, ERASED)
+
+
+NAMES_IT = given(PLAN, predecessor="the-erasure")
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (NAMES_IT, []),
+        (given(PLAN), [NAMES_IT]),
+        (given(PLAN, VISITS), [NAMES_IT, given(VISITS, predecessor="the-erasure")]),
+        (given(PLAN, at=ERASED.at + 1, predecessor="the-erasure"), []),
+        (NAMES_IT, [given(VISITS, at=ERASED.at + 5)]),
+    ],
+    ids=["named", "freed", "both freed", "later", "a clock behind"],
+)
+def test_a_yes_that_names_the_erasure_frees_its_categories(event: Event, said: list[Event]) -> None:
+    wide.admit_giving(STANDS, event, [ERASED, *said])
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (given(PLAN), []),
+        (given(PLAN, predecessor="another"), []),
+        (given(PLAN, VISITS), [NAMES_IT]),
+        (given(PLAN, organisation=CHARITY), [NAMES_IT]),
+        (given(PLAN, purpose=SUPPORT), [NAMES_IT]),
+        (given(PLAN), [given(PLAN)]),
+        (given(PLAN), [decision(Kind.RENEWED, PLAN, predecessor="the-erasure")]),
+        (given(PLAN, at=ERASED.at - 1, predecessor="the-erasure"), [NAMES_IT]),
+    ],
+    ids=["unnamed", "another", "one of two", "recipient", "purpose", "unnamed before", "renewed", "from before"],
+)
+def test_any_other_yes_is_refused(event: Event, said: list[Event]) -> None:
+    with pytest.raises(ErasureStands):
+        wide.admit_giving(STANDS, event, [ERASED, *said])
