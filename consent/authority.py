@@ -27,6 +27,8 @@ REACH: dict[By, tuple[str, ...]] = {
     By.DEPUTY: (),
     By.APPOINTEE: ("identity", "benefits"),
     By.CHOSEN: (),
+    By.BEST_INTEREST: ("identity", "health", "social-care", "support"),
+    By.UNKNOWN: (),
 }
 """Ground → sectors (first part of a category's code) that it can be about at all; () for all. What one authority
 may be used for is narrower: its own `categories` and `purposes`, or the order of a court."""
@@ -36,8 +38,11 @@ VRS_BASIS: dict[By, str] = {
     By.HEALTH_LPA: "health-and-welfare-lasting-power-of-attorney",
     By.DEPUTY: "court-appointed-personal-welfare-deputy",
     By.CHOSEN: "consent",
+    By.BEST_INTEREST: "best-interest",
+    By.UNKNOWN: "UNK",
 }
-"""Ground → code of NHS England's England-NHSProxyLegalBasis; a ground that is not here has none there."""
+"""Ground → code of NHS England's England-NHSProxyLegalBasis (UNK is HL7 v3 NullFlavor's); a ground that is not here
+has none there."""
 
 VRS_ENDED: dict[str, str] = {
     "end-date-reached": "ROLE_DEACTIVATED_END_DATE_REACHED",
@@ -52,6 +57,7 @@ VRS_ENDED: dict[str, str] = {
     "holder-lacks-capacity": "ROLE_DEACTIVATED_PROXY_LACKS_CAPACITY",
     "misuse": "ROLE_DEACTIVATED_MISUSE_OF_SYSTEM",
     "no-authority": "APPLICATION_REJECTED_NO_LEGAL_BASIS",
+    "ground-established": "ROLE_DEACTIVATED_CHANGE_IN_RELATIONSHIP",
 }
 """Why an authority ended → NHS England's Consent-Status-Reason; a rest is ROLE_SUSPENDED_PENDING_REVIEW."""
 
@@ -60,14 +66,29 @@ NEVER_HELD = frozenset({"misuse", "no-authority"})
 each yes counted until then. What it said no to stays said, whatever the reason."""
 
 EVIDENCE: dict[By, tuple[str, ...]] = {
-    By.PARENT: ("birth-certificate", "court-order", "parental-responsibility-agreement", "adoption-certificate"),
-    By.HEALTH_LPA: ("lpa-certificate", "lpa-access-code"),
+    By.PARENT: (
+        "birth-certificate",
+        "court-order",
+        "parental-responsibility-agreement",
+        "adoption-certificate",
+        "validated-relationship",
+    ),
+    By.HEALTH_LPA: ("lpa-certificate", "lpa-access-code", "validated-relationship"),
     By.PROPERTY_LPA: ("lpa-certificate", "lpa-access-code"),
-    By.DEPUTY: ("deputyship-order",),
+    By.DEPUTY: ("deputyship-order", "validated-relationship"),
     By.APPOINTEE: ("dwp-appointment-letter",),
-    By.CHOSEN: ("signed-consent", "recorded-call", "read-back"),
+    By.CHOSEN: ("signed-consent", "recorded-call", "read-back", "validated-relationship"),
+    By.BEST_INTEREST: ("best-interests-meeting", "best-interests-checklist"),
+    By.UNKNOWN: ("validated-relationship",),
 }
-"""Ground → kinds of evidence that show it; another kind does not."""
+"""Ground → kinds of evidence that show it; another kind does not. `validated-relationship`: NHS England's Validated
+Relationships Service has checked it; its word is not enough that something is in somebody's best interest."""
+
+BEST_INTEREST_S = 90 * 86_400
+"""Seconds for which somebody may at most decide in another's best interest before it is shown anew."""
+
+BEST_INTEREST_REVIEW_S = 28 * 86_400
+"""Seconds after which somebody has to look at it again: capacity may come back (MCA 2005 s.4(3))."""
 
 _LONDON = ZoneInfo("Europe/London")
 
@@ -148,17 +169,16 @@ class Authority(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=T
 
     def out_of_force(self, now: int) -> str:
         """Why it is not in force at `now`, looking at time and state alone; empty when it is."""
-        if self.ended and now >= self.ended_at:
-            return "authority-ended"
-        if now < self.since:
-            return "authority-not-begun"
-        if (self.until and now >= self.until) or (self.reviews and now >= self.reviews[-1]):
-            return "authority-expired"
-        if self.rests:
-            return "authority-suspended"
-        if self.reviewed_to and now >= self.reviewed_to:
-            return "authority-under-review"
-        return ""
+        over = (self.until and now >= self.until) or (self.reviews and now >= self.reviews[-1])
+        found = {
+            "authority-ended": self.ended and now >= self.ended_at,
+            "ground-unknown": self.by is By.UNKNOWN,
+            "authority-not-begun": now < self.since,
+            "authority-expired": over,
+            "authority-suspended": self.rests,
+            "authority-under-review": self.reviewed_to and now >= self.reviewed_to,
+        }
+        return next((reason for reason, so in found.items() if so), "")
 
     def good_until(self) -> int:
         """The first instant at which the passing of time alone ends or suspends it; 0 for none."""
@@ -202,6 +222,20 @@ def review_instants(born: datetime.date) -> tuple[int, ...]:
             day = datetime.date(born.year + age, 3, 1)
         instants.append(int(datetime.datetime.combine(day, datetime.time(), _LONDON).timestamp()))
     return tuple(instants)
+
+
+def unbounded(authority: Authority, now: int) -> tuple[tuple[str, str], ...]:
+    """What an authority lacks that its ground asks for at `now`: (member, what is expected)."""
+    if authority.by is not By.BEST_INTEREST:
+        return ()
+    found = []
+    if not now < authority.until <= now + BEST_INTEREST_S:
+        found.append(("until", "an end within 90 days"))
+    if not authority.categories or not authority.purposes:
+        found.append(("categories", "the categories and purposes of this decision: it is about one matter"))
+    if authority.depth or authority.derived_from:
+        found.append(("depth", "0: it cannot be handed on"))
+    return tuple(found)
 
 
 def next_review(reviews: tuple[int, ...], now: int) -> int:

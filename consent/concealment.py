@@ -13,7 +13,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from consent.authority import Authority, Matter
-from consent.deciding import Subject
+from consent.deciding import Subject, lacks_capacity
 from consent.model import Event
 from consent.words import By
 
@@ -49,7 +49,9 @@ def may_see(
     if any(one.hides(viewer, matter.categories, now) for one in hidden):
         return False
     return any(
-        _lets_see(authority, matter, now, own) for authority in subject.authorities if authority.holder == viewer
+        _lets_see(authority, subject, matter, now, own)
+        for authority in subject.authorities
+        if authority.holder == viewer
     )
 
 
@@ -74,7 +76,9 @@ def _own(row: object) -> bool:
     return isinstance(row, Event) and row.by is By.SELF
 
 
-def _lets_see(authority: Authority, matter: Matter, now: int, own: bool) -> bool:
+def _lets_see(authority: Authority, subject: Subject, matter: Matter, now: int, own: bool) -> bool:
+    if authority.by is By.BEST_INTEREST and not lacks_capacity(subject, matter, now):
+        return False
     if authority.out_of_force(now) or not authority.reaches(matter) or (own and authority.by is By.PARENT):
         return False
     return not any(one.see and one.bites(matter.categories, now) for one in authority.restrictions)

@@ -36,16 +36,18 @@ REASONS: dict[str, str] = {
     "lacks-capacity": "An assessment says that the person cannot decide this themself just now.",
     "not-found-competent": "A child under 16 decides this alone only when somebody has found that they can.",
     "no-authority": "There is no authority to decide for this person.",
+    "ground-unknown": "It is not known on what ground they might decide: staff have to establish one first.",
     "authority-ended": "The authority has ended.",
     "authority-not-begun": "The authority has not begun yet.",
     "authority-expired": "The authority has run out.",
     "authority-suspended": "The authority is suspended until somebody has looked at it.",
-    "authority-under-review": "The child has reached an age at which the authority must be looked at again.",
+    "authority-under-review": "The authority must be looked at again before it is used.",
     "outside-authority": "The authority does not reach this matter.",
     "court-restriction": "A court has ordered that the holder does not decide this.",
     "handed-on-too-far": "The authority was handed on further, or wider, than it allows.",
     "of-age": "The person is an adult and decides themself, or through another kind of authority.",
     "person-has-capacity": "The person can decide this themself.",
+    "somebody-appointed": "Somebody whom the person or a court appointed decides this.",
     "chosen-while-able": "Whoever the person chose decides only while the person could still change their mind.",
     "the-person-decided": "The person decided this themself, and that stands.",
     "another-party-refused": "Somebody else who may decide has said no, and that stands until they take it back.",
@@ -222,19 +224,37 @@ def _fault(authority: Authority, subject: Subject, matter: Matter, now: int) -> 
 
 def _ground(authority: Authority, subject: Subject, matter: Matter, now: int) -> str:
     """Whether what the ground rests on is there at this moment: a reason when it is not."""
+    if authority.by is By.PARENT:
+        return "of-age" if _age_band(subject, now) == "adult" else ""
+    if authority.by is By.BEST_INTEREST:
+        return _best_interest(subject, matter, now)
     found = _found(subject, "capacity", matter, now)
     match authority.by:
-        case By.PARENT:
-            return "of-age" if _age_band(subject, now) == "adult" else ""
         case By.HEALTH_LPA:
-            return "" if found is False else "person-has-capacity"  # MCA 2005 s.11(7)(a)
+            able = found is not False  # MCA 2005 s.11(7)(a)
         case By.PROPERTY_LPA:
-            return "" if found is False or authority.while_able else "person-has-capacity"
+            able = found is not False and not authority.while_able
         case By.DEPUTY:
-            return "person-has-capacity" if found is True else ""  # MCA 2005 s.20(1)
+            able = found is True  # s.20(1)
         case By.CHOSEN:
             return "chosen-while-able" if found is False else ""
-    return ""
+        case _:
+            able = False
+    return "person-has-capacity" if able else ""
+
+
+def _best_interest(subject: Subject, matter: Matter, now: int) -> str:
+    if _age_band(subject, now) in {"under-13", "13-15"}:
+        return "outside-authority"  # MCA 2005 s.2(5)
+    if not lacks_capacity(subject, matter, now):
+        return "person-has-capacity"  # s.1(2)
+    appointed = (one for one in subject.authorities if one.by in {By.HEALTH_LPA, By.DEPUTY})
+    return "somebody-appointed" if any(not _fault(one, subject, matter, now) for one in appointed) else ""  # s.6(6)
+
+
+def lacks_capacity(subject: Subject, matter: Matter, now: int) -> bool:
+    """Whether an assessment in force says that the person cannot decide the matter."""
+    return _found(subject, "capacity", matter, now) is False
 
 
 def _unable(subject: Subject, matter: Matter, now: int) -> str:

@@ -63,6 +63,7 @@ REASONS: dict[Kind, dict[str, str]] = {
         "holder-deceased": "Whoever held it has died.",  # ROLE_DEACTIVATED_PROXY_DECEASED
         "holder-lacks-capacity": "Whoever held it can no longer decide.",  # ROLE_DEACTIVATED_PROXY_LACKS_CAPACITY
         "no-authority": "It was never there.",  # APPLICATION_REJECTED_NO_LEGAL_BASIS
+        "ground-established": "Another one took its place, whose ground is known.",
         "misuse": "It was misused.",  # ROLE_DEACTIVATED_MISUSE_OF_SYSTEM
     },
 }

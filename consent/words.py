@@ -160,7 +160,9 @@ class Channel(StrEnum):
 
 
 class By(StrEnum):
-    """In which right whoever decided did so. `consent`: somebody whom the person chose, such as a carer."""
+    """In which right whoever decided did so. `consent`: somebody whom the person chose, such as a carer.
+    `best-interest`: for somebody who lacks capacity and has nobody appointed (Mental Capacity Act 2005 s.4-6).
+    `unknown`: another system says that there is a right, and not which; it is none here."""
 
     SELF = "self"
     PARENT = "parental-responsibility"
@@ -169,6 +171,8 @@ class By(StrEnum):
     DEPUTY = "court-appointed-deputy"
     APPOINTEE = "appointee"
     CHOSEN = "consent"
+    BEST_INTEREST = "best-interest"
+    UNKNOWN = "unknown"
 
 
 class ConsentType(StrEnum):

@@ -141,7 +141,13 @@ def authority_() -> str:
         "each decision, and ends together with every consent that rests on it. The rules:\n\n"
         + (inspect.getdoc(deciding) or "").partition("\n\n")[2]
         + "\n\nAuthority over a child rests at 13 and 16 until somebody has looked at it, and ends at 18. Whoever "
-        "acts for a person sees neither what is kept from them nor how much that is.\n\n## Grounds",
+        "acts for a person sees neither what is kept from them nor how much that is.\n\n"
+        "Somebody's best interest (`best-interest`) is decided only while an assessment says that they lack "
+        "capacity for that matter, when nobody was appointed for it, for at most 90 days and looked at every 28. "
+        "`commons authority import` and `export` speak the form of NHS England's Validated Relationships Service "
+        "(FHIR R4 `Consent`, `RelatedPerson`). What it has without a known legal basis (`UNK`), under one that we "
+        "do not know, or as a best interest, is taken over as `unknown`: it gives no right, to decide or to see, "
+        "until staff record a ground with its evidence (`commons authority establish`).\n\n## Grounds",
         ("Ground", "Sectors it can reach", "Evidence", "NHS England's legal basis code"),
         grounds,
     )

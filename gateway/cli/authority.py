@@ -7,6 +7,7 @@ import asyncio
 import datetime
 import time
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ from consent.concealment import Concealment
 from consent.words import By
 from gateway import db
 from gateway.cli.shared import ASKED_FOR, Data, out
+from gateway.consents import relationships
 from gateway.consents.counter import counter
 from gateway.identity.identifiers import NHS_NUMBER, normalise
 from gateway.settings import load
@@ -84,6 +86,77 @@ def grant(
             return (await at.desk.authorities.grant(made, actor=staff, born=day)).id
 
     out.print(asyncio.run(work()), highlight=False)
+
+
+@group.command("establish")
+def establish(
+    id: Annotated[str, typer.Argument(help="Id of the authority whose ground is not known.")],
+    ground: Annotated[Ground, typer.Argument(help="In which right.")],
+    evidence: Annotated[str, typer.Argument(help="What you saw.")],
+    reference: Annotated[str, typer.Argument(help="Its reference; no identifier of a citizen.")],
+    data: Data,
+    staff: Staff = "staff",
+    category: Only = None,
+    purpose: Annotated[list[str] | None, typer.Option(help="Only these purposes.")] = None,
+    days: Annotated[int, typer.Option(help="For how long; 0: until it is ended.", min=0)] = 0,
+    born: Annotated[str, typer.Option(help="The child's date of birth, YYYY-MM-DD; for a parent.")] = "",
+) -> None:
+    """Record the ground of an authority that was taken over without one; it gives a right from now on."""
+    now = int(time.time())
+
+    async def work() -> str:
+        async with counter(load(data)) as at:
+            made = Authority(
+                id="",
+                person="",
+                holder="",
+                by=By(ground),
+                since=now,
+                evidence=Evidence(evidence, reference, staff, now),
+                until=now + days * 86_400 if days else 0,
+                categories=tuple(category or ()),
+                purposes=tuple(purpose or ()),
+            )
+            day = datetime.date.fromisoformat(born) if born else None
+            return (await at.desk.authorities.establish(id, made, actor=staff, born=day)).id
+
+    out.print(asyncio.run(work()), highlight=False)
+
+
+@group.command("export")
+def export(data: Data, identifier: Of = "") -> None:
+    """Print who may act for a citizen, as NHS England's Validated Relationships Service says it (FHIR R4)."""
+
+    async def work() -> str:
+        async with counter(load(data)) as at:
+            return relationships.exported(at, normalise(NHS_NUMBER, identifier))
+
+    print(asyncio.run(work()))
+
+
+@group.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A Bundle of that service, or what `export` printed.", exists=True)],
+    data: Data,
+    staff: Staff = "staff",
+    born: Annotated[str, typer.Option(help="The child's date of birth, YYYY-MM-DD; for a parent.")] = "",
+) -> None:
+    """Record the relationships in force of a file. Without a known ground, or in somebody's best interest, they
+    give no right until you `establish` one."""
+    day = datetime.date.fromisoformat(born) if born else None
+
+    async def work() -> relationships.TakenOver:
+        async with counter(load(data)) as at:
+            return await relationships.imported(at, file.read_bytes(), staff=staff, born=day)
+
+    found = asyncio.run(work())
+    out.print(
+        f"{len(found.recorded)} recorded, {found.without_right} of them without a right; {found.known} known."
+    )
+    for id_ in found.recorded:
+        out.print(id_, highlight=False)
+    for id_, why in found.left_out:
+        out.print(f"Left out: {id_}: {why}", highlight=False, markup=False)
 
 
 @group.command("end")

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from consent import authorities, deciding, ledger
 from consent.authority import (
+    BEST_INTEREST_REVIEW_S,
     EVIDENCE,
     NEVER_HELD,
     Assessment,
@@ -26,6 +27,7 @@ from consent.authority import (
     chain_of,
     next_review,
     review_instants,
+    unbounded,
 )
 from consent.concealment import Concealment, about_event, visible
 from consent.deciding import REASONS, Allowed, NotAllowed, Subject
@@ -119,6 +121,20 @@ class Authorities:
         await self._log.append(made)
         return changed
 
+    async def establish(
+        self, id: str, authority: Authority, *, actor: str, born: datetime.date | None = None
+    ) -> Authority:
+        """Put an authority whose ground staff have established in the place of one whose ground was not known; the
+        person and the holder are taken from that one. Raises NotFound, Invalid."""
+        with db.read(self._engine) as connection:
+            unknown = _existing(connection, id)
+        if unknown.by is not By.UNKNOWN or unknown.ended or authority.by is By.UNKNOWN:
+            raise Invalid(errors=[FieldFault("/id", "ground-known", "one whose ground is not known yet")])
+        wanted = replace(authority, person=unknown.person, holder=unknown.holder)
+        made = await self.grant(wanted, actor=actor, born=born)
+        await self.end(id, "ground-established", actor=actor)
+        return made
+
     async def assess(self, assessment: Assessment) -> None:
         """Record whether somebody was found able to decide. Raises Invalid."""
         if assessment.kind not in ("gillick", "capacity"):
@@ -140,7 +156,11 @@ class Authorities:
         if authority.evidence.type not in EVIDENCE.get(authority.by, ()):
             expected = ", ".join(EVIDENCE.get(authority.by, ()))
             raise Invalid(errors=[FieldFault("/evidence/type", "unknown-code", expected)])
+        if lacking := unbounded(authority, self._now()):
+            raise Invalid(errors=[FieldFault(f"/{member}", "missing", expected) for member, expected in lacking])
         made = replace(authority, id=str(uuid_utils.uuid7()))
+        if authority.by is By.BEST_INTEREST:
+            return replace(made, reviewed_to=self._next_look(made))
         if authority.by is not By.PARENT:
             return made
         if born is None:
@@ -153,7 +173,14 @@ class Authorities:
     def _grant(self, made: Authority, actor: str) -> tuple[Event, Recorded]:
         with db.write(self._engine) as connection:
             ledger.hold(connection, made.person)
-            held = authorities.subject(connection, made.person).authorities
+            subject = self.subject(connection, made.person)
+            held = subject.authorities
+            matters = [Matter(purpose, made.categories) for purpose in made.purposes]
+            if made.by is By.BEST_INTEREST and not all(
+                deciding.lacks_capacity(subject, one, self._now()) for one in matters
+            ):
+                expected = "an assessment in force that the person lacks capacity for all of this"
+                raise Invalid(errors=[FieldFault("/by", "not-assessed", expected)])
             if chain_of(made, (*held, made)) is None:
                 expected = "an authority that may be handed on, with a narrower scope and a smaller depth"
                 raise Invalid(errors=[FieldFault("/derived_from", "handed-on-too-far", expected)])
@@ -211,7 +238,12 @@ class Authorities:
             if not goes_on:
                 return authorities.suspend(connection, id, "pending-review", now=self._now())
             upto = next_review(held.reviews, self._now())
+            if held.by is By.BEST_INTEREST:
+                upto = self._next_look(held)
             return authorities.reviewed(connection, id, upto, now=self._now())
+
+    def _next_look(self, authority: Authority) -> int:
+        return min(authority.until, self._now() + BEST_INTEREST_REVIEW_S)
 
     def _write(self, work: Callable[[Connection], None]) -> None:
         with db.write(self._engine) as connection:

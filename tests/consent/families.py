@@ -23,6 +23,8 @@ SEEN = {
     By.DEPUTY: "deputyship-order",
     By.APPOINTEE: "dwp-appointment-letter",
     By.CHOSEN: "signed-consent",
+    By.BEST_INTEREST: "best-interests-meeting",
+    By.UNKNOWN: "validated-relationship",
 }
 
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 import asyncio
 import datetime
 import hashlib
+import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -16,10 +18,11 @@ import pytest
 from typer.testing import CliRunner
 
 from connectors.sandbox.stories import NHS_NUMBER, Story
-from consent import ledger
-from consent.authority import Assessment, Authority, Evidence, review_instants
+from consent import ledger, vrs
+from consent.authority import Assessment, Authority, Evidence, Matter, review_instants
 from consent.concealment import Concealment
-from consent.words import By
+from consent.deciding import Allowed, NotAllowed
+from consent.words import By, Kind
 from gateway import db
 from gateway.cli.command import app
 from gateway.consents.counter import Counter, counter
@@ -380,3 +383,112 @@ def test_evidence_that_does_not_show_the_ground_is_not_taken(town: World) -> Non
     with pytest.raises(Invalid) as refused:
         grant(town, story("all-returned"), story("consent-denied"), By.HEALTH_LPA, "birth-certificate")
     assert refused.value.errors[0].pointer == "/evidence/type"
+
+
+def codes(refused: pytest.ExceptionInfo[Invalid]) -> set[str]:
+    return {f"{fault.pointer} {fault.code}" for fault in refused.value.errors}
+
+
+def test_best_interest_is_recorded_only_for_who_was_found_to_lack_capacity_and_looked_at_each_month(
+    town: World,
+) -> None:
+    person, carer, now = story("consent-expired"), story("all-returned"), int(time.time())
+    month = {"until": now + 60 * 86_400, "categories": ("support.plan",), "purposes": ("direct-care",)}
+
+    def wanted(**more: Any) -> str:
+        return grant(town, carer, person, By.BEST_INTEREST, "best-interests-meeting", **(month | more))
+
+    with pytest.raises(Invalid) as refused:
+        wanted()
+    assert codes(refused) == {"/by not-assessed"}
+
+    async def assess(open_: Counter) -> None:
+        made = Assessment(
+            id=str(uuid.uuid4()), person=open_.person(citizen(person)), kind="capacity", able=False,
+            assessor="doctor-1", reference="notes-1", at=now - 1, categories=("support.plan",),
+        )  # fmt: skip
+        await open_.desk.authorities.assess(made)
+
+    at(town, assess)
+    with pytest.raises(Invalid) as refused:
+        wanted(until=now + 200 * 86_400, purposes=())
+    assert codes(refused) == {"/until missing", "/categories missing"}
+    with pytest.raises(Invalid) as refused:
+        wanted(categories=("support.plan", "support.befriending"))
+    assert codes(refused) == {"/by not-assessed"}
+    id = wanted()
+
+    async def look(open_: Counter) -> Authority:
+        return await open_.desk.authorities.review(id, actor="staff-2", goes_on=True)
+
+    again = at(town, look)
+    assert 27 * 86_400 < again.reviewed_to - now <= 28 * 86_400 + 60
+    desk = Desk(town, carer)
+    asked = ask(town, person, "best")
+    answered = desk.post(f"/v1/consent/requests/{asked}/answer?authority={id}", {"given": False})
+    assert answered.status_code == 201, answered.text
+
+
+def test_a_relationship_without_a_known_ground_is_taken_over_and_gives_no_right_until_one_is_established(
+    town: World, tmp_path: Path
+) -> None:
+    person, carer = story("restricted"), story("all-returned")
+    ours, theirs = person.identifiers[NHS_NUMBER], carer.identifiers[NHS_NUMBER]
+
+    def relationship(id: str, code: str, holder: str = theirs, **more: Any) -> dict[str, Any]:
+        actor = {
+            "role": {"coding": [{"system": vrs.BASIS, "code": code}]},
+            "reference": {"type": "RelatedPerson", "identifier": {"system": vrs.NHS_NUMBER, "value": holder}},
+        }
+        resource = {
+            "resourceType": "Consent",
+            "id": id,
+            "status": "active",
+            "patient": {"identifier": {"system": vrs.NHS_NUMBER, "value": ours}},
+            "dateTime": "2026-01-21T17:32:28Z",
+            "provision": {"type": "permit", "actor": [actor], "period": {"start": "2026-02-11"}},
+        }
+        return {"resource": resource | more}
+
+    file = tmp_path / "relationships.json"
+    over = {"provision": relationship("", "consent")["resource"]["provision"] | {"period": {"end": "2026-02-12"}}}
+    listed = [
+        relationship("A1", "unknown"),
+        relationship("A2", "best-interest"),
+        relationship("A3", "consent", status="inactive"),
+        relationship("A4", "consent", **over),
+        relationship("A5", "parental-responsibility"),
+        relationship("A6", "consent", holder="9990000999"),
+        relationship("A7", "consent", holder="1"),
+    ]
+    file.write_text(json.dumps({"resourceType": "Bundle", "entry": listed}))
+
+    def commons(*arguments: str, answers: str = "") -> str:
+        done = CliRunner().invoke(app, [*arguments, "--data", str(town.settings.data_dir)], input=f"{answers}\n")
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    said = commons("authority", "import", str(file))
+    first, *ids = said.splitlines()[:3]
+    assert first == "2 recorded, 2 of them without a right; 0 known."
+    assert [line.split(":")[1].strip() for line in said.splitlines()[3:]] == ["A3", "A4", "A5", "A6", "A7"]
+    assert commons("authority", "import", str(file)).splitlines()[0].endswith("0 of them without a right; 2 known.")
+
+    async def may(open_: Counter) -> Allowed | NotAllowed:
+        about = Matter("direct-care.discharge-planning", ("support.plan",))
+        of, by = open_.person(citizen(person)), open_.person(citizen(carer))
+        with db.read(open_.desk.engine) as connection:
+            return open_.desk.authorities.may_decide(connection, of, by, Kind.WITHDRAWN, "uk/nhs/XZZ01", about)
+
+    assert at(town, may) == NotAllowed("ground-unknown")
+    made = commons("authority", "establish", ids[0], "consent", "signed-consent", "ref-7").strip()
+    assert commons("authority", "list", answers=ours).count("authority-ended") == 1
+    printed = commons("authority", "export", answers=ours)
+    exported = json.loads(printed[printed.index("{") :])
+    basis = {
+        one["resource"]["id"]: (one["resource"]["status"], one["resource"]["policyRule"]["coding"][0]["code"])
+        for one in exported["entry"]
+        if one["resource"]["resourceType"] == "Consent"
+    }
+    assert basis == {ids[0]: ("inactive", "UNK"), ids[1]: ("proposed", "UNK"), made: ("active", "consent")}
+    assert at(town, may) == Allowed(By.CHOSEN, made)
