@@ -57,6 +57,7 @@ rights := {
 	"court-appointed-deputy": ["16-17", "adult"],
 	"appointee": ["under-13", "13-15", "16-17", "adult"],
 	"consent": ["16-17", "adult"],
+	"best-interest": ["16-17", "adult"],
 }
 
 rights_at_this_age := {by: true |
@@ -65,4 +66,11 @@ rights_at_this_age := {by: true |
 }
 
 # The rights in which somebody decides about confidential patient information too.
-over_health := {"self", "parental-responsibility", "health-and-welfare-lpa", "court-appointed-deputy", "consent"}
+over_health := {
+	"self",
+	"parental-responsibility",
+	"health-and-welfare-lpa",
+	"court-appointed-deputy",
+	"consent",
+	"best-interest",
+}

@@ -29,6 +29,8 @@ who_may(age, agreements) := {by |
 		"court-appointed-deputy",
 		"appointee",
 		"consent",
+		"best-interest",
+		"unknown",
 		"",
 		"neighbour",
 	]
@@ -44,7 +46,7 @@ test_from_13_to_15_the_child_or_a_parent_does if {
 }
 
 test_from_16_the_young_person_does_and_a_parent_no_longer if {
-	who_may("16-17", world.agreements) == {"self", "court-appointed-deputy", "appointee", "consent"}
+	who_may("16-17", world.agreements) == {"self", "court-appointed-deputy", "appointee", "consent", "best-interest"}
 }
 
 test_an_adult_does_or_whoever_holds_a_power if {
@@ -55,11 +57,18 @@ test_an_adult_does_or_whoever_holds_a_power if {
 		"court-appointed-deputy",
 		"appointee",
 		"consent",
+		"best-interest",
 	}
 }
 
 test_a_property_power_and_an_appointee_do_not_reach_patient_information if {
-	who_may("adult", health) == {"self", "health-and-welfare-lpa", "court-appointed-deputy", "consent"}
+	who_may("adult", health) == {
+		"self",
+		"health-and-welfare-lpa",
+		"court-appointed-deputy",
+		"consent",
+		"best-interest",
+	}
 	who_may("under-13", health) == {"parental-responsibility"}
 }
 
