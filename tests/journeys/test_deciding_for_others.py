@@ -492,3 +492,31 @@ def test_a_relationship_without_a_known_ground_is_taken_over_and_gives_no_right_
     }
     assert basis == {ids[0]: ("inactive", "UNK"), ids[1]: ("proposed", "UNK"), made: ("active", "consent")}
     assert at(town, may) == Allowed(By.CHOSEN, made)
+
+
+def test_a_person_whose_decisions_were_erased_says_yes_anew_and_nobody_does_it_for_them(town: World) -> None:
+    person, carer = story("consent-denied"), story("all-returned")
+    desk, title = Desk(town, person), "Support from the charity, if the patient agrees"
+    record = desk.record(title)["id"]
+    before = desk.get("/v1/consent/history").json()["decisions"]
+    officers = ("--authority", "SAR-1", "--requested-by", "officer-1", "--approved-by", "officer-2")
+    done = CliRunner().invoke(
+        app,
+        ["erasure", "decisions", *officers, "--data", str(town.settings.data_dir)],
+        input=f"{person.identifiers[NHS_NUMBER]}\n",
+    )
+    assert f"{len(before)} decisions keep their hashes" in done.stdout, done.output
+    told = desk.get("/v1/consent/history").json()
+    assert (told["chain"], told["decisions"][0]["kind"]) == ("verified", "erased")
+    assert told["decisions"][0]["seq"] == len(before) + 1
+    assert plan(town, person) == "no-consent"
+    asked = ask(town, person, "after-erasure")
+    assert asked not in [one["id"] for one in desk.get("/v1/consent/requests").json()["requests"]]
+    authority = grant(town, carer, person, By.CHOSEN, "signed-consent")
+    proxy = Desk(town, carer)
+    yes = {"record": record, "decision": "give", "categories": ["support.plan"]}
+    yes["notice_hash"] = desk.notice(record)["hash"]
+    refused = proxy.post(f"/v1/consent/decisions?authority={authority}", yes)
+    assert (refused.status_code, refused.json()["reason"]) == (403, "the-person-decided"), refused.text
+    desk.give(record, ["support.plan"])
+    assert plan(town, person) == "returned"
