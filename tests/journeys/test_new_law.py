@@ -57,7 +57,7 @@ def another(world: World, folder: Path, *lines: str, until: str = "/health/ready
 
 
 def activate(world: World, folder: Path, days: int) -> None:
-    """Put a law with that retention in force, signed by the sandbox's own steward and newer than any it has kept."""
+    """Put a law with that retention in force, signed by the sandbox's own steward newer than any it has kept."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(POLICIES, folder)
     path = folder / AGREEMENT
