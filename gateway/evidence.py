@@ -29,6 +29,7 @@ from gateway.model import (
     User,
     Verdict,
 )
+from gateway.policy.encoding import EncodedFacts, shared
 from gateway.policy.facts import Facts
 
 _NOBODY = User("")
@@ -141,7 +142,7 @@ class ResultAnew(Result, frozen=True):
     between. In this group, so that the entry's clear members do not tell."""
 
     basis: Basis
-    facts: Facts
+    facts: EncodedFacts
 
 
 class Failed(Struct, frozen=True):
@@ -202,7 +203,7 @@ def seal(
     states = tuple([f"{row.category} {row.source} {row.state}" for row in completeness.summary])
     if anew:
         basis = _basis(asked, ruling, anew=True)
-        result: Result = ResultAnew(asked.id, status, digest, released, states, basis, ruling.given)
+        result: Result = ResultAnew(asked.id, status, digest, released, states, basis, shared(ruling.given))
     else:
         result = Result(asked.id, status, digest, released, states)
     return _entry(asked, "access.disclosed", id, ruling.decision, {"result": result})
@@ -256,7 +257,7 @@ def _entry(
 
 
 def _law(asked: Asked, ruling: Ruling, *, anew: bool = False) -> dict[str, Struct]:
-    return {"basis": _basis(asked, ruling, anew=anew), "facts": ruling.given}
+    return {"basis": _basis(asked, ruling, anew=anew), "facts": shared(ruling.given)}
 
 
 def _basis(asked: Asked, ruling: Ruling, *, anew: bool = False) -> Basis:

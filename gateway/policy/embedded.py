@@ -23,7 +23,8 @@ from gateway.model import Decision
 from gateway.policy import canaries
 from gateway.policy.bundle import ENTRYPOINT, Bundle, build
 from gateway.policy.documents import PolicyFolderError
-from gateway.policy.facts import Facts, checked, encode
+from gateway.policy.encoding import checked, encode
+from gateway.policy.facts import Facts
 from gateway.policy.judge import read
 from gateway.policy.vocabulary import load
 

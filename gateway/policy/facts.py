@@ -9,9 +9,8 @@ judged by the rules. Two citizens who are in the same position have the same fac
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta, Struct, field, structs
 
 from consent.model import Held, ObjectionStanding, ObjectionState, Standing, State
@@ -122,7 +121,7 @@ class PairFacts(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Facts(Struct, frozen=True, forbid_unknown_fields=True):
-    """The input of the rules. `now` comes first, so that all after it is what a decision is remembered by."""
+    """What is judged; `encoding.py` writes it as the JSON that the rules read."""
 
     now: Instant = 0
     caller: CallerFacts = field(default_factory=CallerFacts)
@@ -152,8 +151,6 @@ _OBJECTIONS: tuple[tuple[ObjectionState, Objection], ...] = (
     (ObjectionState.PENDING, "pending"),
     (ObjectionState.OVERRIDDEN, "overridden"),
 )
-_ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Facts, strict=True)
 
 
 def facts(
@@ -280,23 +277,3 @@ def _consent(found: Held, ahead: int, counted: Mapping[int, int]) -> ConsentFact
         narrowed.erase_by,
         tuple([mode.value for mode in narrowed.access_modes]),
     )
-
-
-def encode(given: Facts) -> bytes:
-    """Facts as JSON, the same bytes for the same facts."""
-    return _ENCODER.encode(given)
-
-
-def checked(text: bytes) -> Facts:
-    """Facts from JSON, strictly: a boolean that is a number, a time that is text or a member that is unknown
-    raises msgspec.ValidationError. Values built in Python are not checked when they are made; this does it."""
-    return _DECODER.decode(text)
-
-
-def schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the facts; `policies/schema/facts.schema.json` is this."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Facts",
-        **msgspec.json.schema(Facts),
-    }

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.policy import facts, pages, rules
+from gateway.policy import encoding, pages, rules
 from gateway.policy.agreements import Agreement
 from gateway.policy.bundle import MANIFEST, manifest, rendered
 from gateway.policy.vocabulary import FILES, find, load
@@ -25,7 +25,7 @@ def files(folder: Path) -> dict[Path, bytes]:
     """Every generated file of a policies folder, and the page in `docs/reference` beside it, as they should be."""
     schemas = {name: _schema(name, kind) for name, kind in FILES.items()}
     schemas["agreement"] = _schema("agreement", Agreement)
-    schemas["facts"] = facts.schema()
+    schemas["facts"] = encoding.schema()
     made = {folder / "schema" / f"{name}.schema.json": rendered(schema) for name, schema in schemas.items()}
     made[folder / MANIFEST] = rendered(manifest(rules.read(folder)))
     if (page := folder.parent / "docs" / "reference" / "law.md").parent.is_dir():

@@ -9,7 +9,8 @@ remembered, never a failure to decide.
 from __future__ import annotations
 
 from gateway.model import Decision
-from gateway.policy.facts import Facts, encode
+from gateway.policy.encoding import encode
+from gateway.policy.facts import Facts
 from gateway.policy.judge import Judge
 
 BOUND = 4096

@@ -27,7 +27,8 @@ from opa_client.opa_async import AsyncOpaClient
 from gateway.errors import PolicyUnavailable
 from gateway.model import Decision
 from gateway.policy import canaries
-from gateway.policy.facts import Facts, checked, encode
+from gateway.policy.encoding import checked, encode
+from gateway.policy.facts import Facts
 from gateway.policy.judge import read
 from gateway.policy.law import Law
 from gateway.policy.packing import BundleRefusedError

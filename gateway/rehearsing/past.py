@@ -10,12 +10,13 @@ from msgspec import Struct
 
 from gateway.audit.leaf import Opened
 from gateway.evidence import Basis, Judged
+from gateway.policy.encoding import EncodedFacts, whole
 from gateway.policy.facts import Facts
 
 TYPES = frozenset({"access.intended", "access.refused", "access.previewed"})
 """The types of entry that hold a decision in their own right."""
 
-_FACTS = msgspec.json.Decoder(Facts)
+_FACTS = msgspec.json.Decoder(EncodedFacts)
 _BASIS = msgspec.json.Decoder(Basis)
 
 
@@ -30,7 +31,7 @@ class Past(Struct, frozen=True):
 
 class _Result(Struct, frozen=True):
     basis: Basis | None = None
-    facts: Facts | None = None
+    facts: EncodedFacts | None = None
 
 
 _RESULT = msgspec.json.Decoder(_Result)
@@ -41,9 +42,9 @@ def past(groups: Mapping[str, Opened]) -> Past | None:
     this version does not know raise msgspec.ValidationError; members that came later stand at their default."""
     if "basis" in groups and "facts" in groups:
         basis = _BASIS.decode(groups["basis"].content)
-        return Past(_FACTS.decode(groups["facts"].content), basis.verdicts, basis.policy, basis.anew)
+        return Past(whole(_FACTS.decode(groups["facts"].content)), basis.verdicts, basis.policy, basis.anew)
     if "result" in groups:
         result = _RESULT.decode(groups["result"].content)
         if result.basis is not None and result.facts is not None:
-            return Past(result.facts, result.basis.verdicts, result.basis.policy, result.basis.anew)
+            return Past(whole(result.facts), result.basis.verdicts, result.basis.policy, result.basis.anew)
     return None

@@ -18,7 +18,8 @@ from gateway.model import Decision
 from gateway.policy.bundle import Bundle
 from gateway.policy.comparison import Expected, Group, Tally, compare, unexpected
 from gateway.policy.embedded import EmbeddedJudge
-from gateway.policy.facts import Facts, encode
+from gateway.policy.encoding import encode
+from gateway.policy.facts import Facts
 from gateway.rehearsing.past import Past, past
 
 TYPES = frozenset({"access.intended", "access.refused"})

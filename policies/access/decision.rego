@@ -11,7 +11,6 @@
 package commons.access
 
 import data.commons.lib.agreement.agreement
-import data.commons.lib.asked.numbers
 import data.commons.lib.asked.places
 import data.commons.lib.asked.positions
 import data.commons.lib.consent.reason as consent_reason
@@ -27,10 +26,12 @@ decision := {
 # -- each pair --------------------------------------------------------------------------------------------
 
 # For each pair, in order, which of the verdicts is its own. A pair whose facts are not complete has no place: then
-# there are fewer than pairs were asked, and whoever reads the answer takes none of it.
+# there are fewer than pairs were asked, and whoever reads the answer takes none of it. All libraries are read at
+# once, since one of the engines looks through every package for each rule that it meets for the first time.
 pairs := [number |
-	number_of := numbers
-	some place in places
+	libraries := data.commons.lib
+	number_of := libraries.asked.numbers
+	some place in libraries.asked.places
 	number := number_of[place]
 ]
 
@@ -40,12 +41,14 @@ pairs := [number |
 verdicts := [outcome | some outcome in outcomes]
 
 # position number -> the verdict on every pair that stands there
-outcomes := {position.n: outcome |
-	some position in positions
-	outcome := conclude(position, {name | some name, carried in applying; position.n in carried})
+outcomes := {n: outcome |
+	carrying := applying
+	held := unbroken
+	some n, position in positions
+	outcome := conclude(position, n in held, {name | some name, carried in carrying; n in carried})
 }
 
-conclude(position, grounds) := {
+conclude(position, unhindered, grounds) := {
 	"allow": true,
 	"fields": position.released,
 	"fields_refused": position.refused,
@@ -58,7 +61,7 @@ conclude(position, grounds) := {
 	"disclosure": position.term.disclosure,
 	"override": overridden(position.lifted),
 } if {
-	position.n in unbroken
+	unhindered == true
 	count(grounds) > 0
 	count(position.released) > 0
 } else := refused(position, required - {name | some name, held in holding; position.n in held})
@@ -88,14 +91,16 @@ refused(position, broken) := {
 
 # The positions for which every required limit holds. There are none unless as many limits answer as are required,
 # every obligation could be stated, and the facts of every pair are complete.
+default unbroken := set()
+
 unbroken := intersection({positions_held | some positions_held in holding}) if {
 	count(required) > 0
 	count(holding) == count(required)
-	count(stated) == count(data.manifest.obligations)
+	count(stated) == count(manifest.obligations)
 	count(places) == count(input.pairs)
 }
 
-required := {limit.name | some limit in data.manifest.limits}
+required := {limit.name | some limit in manifest.limits}
 
 # required limit -> the positions it holds for; a limit whose file is lost is not among them
 holding := {name: held |
@@ -107,29 +112,31 @@ holding := {name: held |
 # ground -> the positions it applies to
 applying := {name: carried |
 	packages := data.commons.grounds
-	some name in data.manifest.grounds
+	some name in manifest.grounds
 	carried := packages[name].applies
+	count(carried) > 0
 }
+
+manifest := data.manifest
+
+obliging := data.commons.obligations
 
 # required obligations that could be stated
 stated := {name |
-	packages := data.commons.obligations
-	some name in data.manifest.obligations
-	packages[name].stated == true
+	some name in manifest.obligations
+	obliging[name].stated == true
 }
 
 duties contains duty if {
-	packages := data.commons.obligations
-	some name in data.manifest.obligations
-	some duty in packages[name].duties
+	some name in manifest.obligations
+	some duty in obliging[name].duties
 }
 
 # A duty that goes with some positions only is owed where one of them is allowed.
 duties contains duty if {
-	packages := data.commons.obligations
 	judged := outcomes
-	some name in data.manifest.obligations
-	some owed in packages[name].owed
+	some name in manifest.obligations
+	some owed in obliging[name].owed
 	judged[owed.n].allow == true
 	duty := owed.duty
 }
@@ -167,13 +174,13 @@ told(position, broken, like_a_stranger) := broken & about("request") if {
 secret := about("secret")
 
 about(what) := {limit.name |
-	some limit in data.manifest.limits
+	some limit in manifest.limits
 	limit.about == what
 }
 
 # The manifest lists limits in the order in which they name the reason.
 reasons(what, broken) := [limit.withheld_reason |
-	some limit in data.manifest.limits
+	some limit in manifest.limits
 	limit.about == what
 	limit.name in broken
 ]

@@ -12,10 +12,7 @@
 #   citizen: You agreed to this. You can change your mind at any time.
 package commons.grounds.consent
 
-import data.commons.lib.asked.positions
+import data.commons.lib.among.given
+import data.commons.lib.among.resting
 
-applies contains position.n if {
-	some position in positions
-	position.rests_on == "consent"
-	position.consent.state == "given"
-}
+applies := resting.consent & given

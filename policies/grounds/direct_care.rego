@@ -14,12 +14,12 @@
 #   citizen: People who care for you may see what they need to care for you. You can object.
 package commons.grounds.direct_care
 
-import data.commons.lib.asked.positions
+import data.commons.lib.among.resting
 import data.commons.lib.purpose.under
 
-applies contains position.n if {
+default applies := set()
+
+applies := resting["direct-care"] if {
 	data.roles[input.caller.role].direct_care == true
 	under(input.request.purpose, "direct-care")
-	some position in positions
-	position.rests_on == "direct-care"
 }

@@ -12,11 +12,11 @@
 #   citizen: A law says that this must be shared, so it cannot be stopped.
 package commons.grounds.legal_obligation
 
+import data.commons.lib.among.resting
 import data.commons.lib.asked.positions
 
-applies contains position.n if {
-	some position in positions
-	position.rests_on == "article-6"
-	position.term.lawful_basis == "6(1)(c)"
-	position.term.statute != ""
+applies := {n |
+	some n in resting["article-6"]
+	positions[n].term.lawful_basis == "6(1)(c)"
+	positions[n].term.statute != ""
 }

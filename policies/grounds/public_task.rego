@@ -12,10 +12,10 @@
 #   citizen: This is part of a public service's job set out in law. You can object.
 package commons.grounds.public_task
 
+import data.commons.lib.among.resting
 import data.commons.lib.asked.positions
 
-applies contains position.n if {
-	some position in positions
-	position.rests_on == "article-6"
-	position.term.lawful_basis == "6(1)(e)"
+applies := {n |
+	some n in resting["article-6"]
+	positions[n].term.lawful_basis == "6(1)(e)"
 }

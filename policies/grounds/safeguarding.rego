@@ -16,12 +16,15 @@
 #   citizen: This was needed to protect somebody from abuse or neglect.
 package commons.grounds.safeguarding
 
+import data.commons.lib.among.resting
 import data.commons.lib.asked.positions
 import data.commons.lib.purpose.under
 
-applies contains position.n if {
+default applies := set()
+
+applies := {n |
+	some n in resting["article-6"]
+	positions[n].term.lawful_basis in {"6(1)(e)", "6(1)(ea)"}
+} if {
 	under(input.request.purpose, "safeguarding")
-	some position in positions
-	position.rests_on == "article-6"
-	position.term.lawful_basis in {"6(1)(e)", "6(1)(ea)"}
 }

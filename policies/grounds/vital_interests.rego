@@ -12,12 +12,15 @@
 #   citizen: This was needed to protect somebody's life.
 package commons.grounds.vital_interests
 
+import data.commons.lib.among.resting
 import data.commons.lib.asked.positions
 import data.commons.lib.purpose.under
 
-applies contains position.n if {
+default applies := set()
+
+applies := {n |
+	some n in resting["article-6"]
+	positions[n].term.lawful_basis == "6(1)(d)"
+} if {
 	under(input.request.purpose, "emergency")
-	some position in positions
-	position.rests_on == "article-6"
-	position.term.lawful_basis == "6(1)(d)"
 }

@@ -13,12 +13,12 @@ agreement := data.agreements[input.request.agreement]
 # source -> category -> name of the kind; none where there is no such agreement
 default terms := {}
 
-terms := data.agreements[input.request.agreement].terms
+terms := agreement.terms
 
 # name -> kind; none where there is no such agreement
 default kinds := {}
 
-kinds := data.agreements[input.request.agreement].kinds
+kinds := agreement.kinds
 
 # What stands for the kind of a pair that the agreement has no term for.
 no_kind := {

@@ -19,12 +19,20 @@ import data.commons.lib.fields
 import data.commons.lib.override.lifted
 import data.commons.obligations.redact.visible
 
-# For each pair, in order, all that is looked at.
+# How pairs stand, by the number that a pair gives; one whose facts are not complete is left out.
+standings := {number: standing |
+	some number, one in input.standings
+	standing := [one.fields, one.consent, one.restrictions, one.objection]
+}
+
+# For each pair, in order, all that is looked at: what the agreement says of it, and the number of its standing.
 places := [place |
 	sources := terms
+	known := standings
 	some pair in input.pairs
+	known[pair.standing]
 	kind := object.get(sources, [pair.source, pair.category], "")
-	place := [kind, pair.fields, pair.consent, pair.restrictions, pair.objection]
+	place := [kind, pair.standing]
 ]
 
 once := {place | some place in places}
@@ -37,30 +45,35 @@ numbers := {place: n | some n, place in distinct}
 # All of them: what a limit holds for that is about the request as a whole.
 all_positions := {n | some n, _ in distinct}
 
-positions := [position |
+# position number -> the position
+positions := {n: position |
 	known := kinds
+	stands := standings
 	sees := visible
 	needs := needs_consent
+	none := no_kind
+	eased := lifted
 	some n, place in distinct
-	term := object.get(known, place[0], no_kind)
+	term := object.get(known, place[0], none)
+	[fields_asked, consent, restrictions, objection] := stands[place[1]]
 	carried := rests_on(term)
 	needed := needs[carried]
 	offered := object.keys(term.fields)
-	agreed := fields.agreed(place[1], offered)
+	agreed := fields.agreed(fields_asked, offered)
 	seen := agreed & object.keys(object.get(sees, term.category, {}))
-	released := fields.released(needed, place[2], seen)
+	released := fields.released(needed, consent, seen)
 	position := {
 		"n": n,
 		"term": term,
 		"rests_on": carried,
 		"needs_consent": needed,
-		"consent": place[2],
-		"restrictions": place[3],
-		"objection": place[4],
-		"lifted": term.category in lifted,
+		"consent": consent,
+		"restrictions": restrictions,
+		"objection": objection,
+		"lifted": term.category in eased,
 		"agreed": agreed,
 		"seen": seen,
 		"released": released,
-		"refused": (agreed | {field | some field in place[1]}) - released,
+		"refused": (agreed | {field | some field in fields_asked}) - released,
 	}
-]
+}

@@ -104,7 +104,7 @@ pair(n, category) := {
 
 consented_pair(consent) := object.union(pair(0, "consented"), {"consent": consent})
 
-facts := {
+said := {
 	"now": now,
 	"caller": {
 		"organisation": "asker",
@@ -136,7 +136,21 @@ facts := {
 override(categories) := {"reason": "vital-interests", "until": now + 60, "categories": categories}
 
 # The question with one thing changed; what is not named stays.
-question(change) := object.union(facts, change)
+question(change) := shared(object.union(said, change))
+
+facts := question({})
+
+# Facts whose pairs say themselves how they stand, as a judge is given them: what pairs share is written once.
+shared(whole) := object.union(json.remove(whole, ["pairs"]), {"standings": standings, "pairs": pairs}) if {
+	members := ["fields", "consent", "restrictions", "objection"]
+	standings := [one | some one in {object.filter(own, members) | some own in whole.pairs}]
+	pairs := [written |
+		some own in whole.pairs
+		some number, one in standings
+		one == object.filter(own, members)
+		written := object.union(object.remove(own, members), {"standing": number})
+	]
+}
 
 asking(category) := question({"pairs": [pair(0, category)]})
 

@@ -16,6 +16,6 @@ package commons.limits.active_system
 
 import data.commons.lib.asked.all_positions
 
-default holds := set()
-
-holds := all_positions if input.caller.system_active == true
+holds := all_positions if {
+	input.caller.system_active == true
+} else := set()

@@ -21,56 +21,35 @@
 #   citizen: Whoever agreed to this could not decide it alone, so it was not shared.
 package commons.limits.age_of_decision
 
+import data.commons.lib.among.free
+import data.commons.lib.among.given
+import data.commons.lib.among.not_given
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	position.needs_consent == false
+# Where nothing was given nobody has decided: the ground of consent answers for it.
+holds := (free | not_given) | {n |
+	entitled := rights[input.person.age_band]
+	known := positions
+	some n in given
+	known[n].consent.by in entitled
+	may_decide(known[n])
 }
 
-holds contains position.n if {
-	entitled := rights_at_this_age
-	some position in positions
-	entitled[position.consent.by] == true
-	position.term.patient_information == false
+may_decide(position) if position.term.patient_information == false
+
+# About confidential patient information too.
+may_decide(position) if position.consent.by in {
+	"self", "parental-responsibility", "health-and-welfare-lpa", "court-appointed-deputy", "consent", "best-interest",
 }
 
-holds contains position.n if {
-	entitled := rights_at_this_age
-	some position in positions
-	entitled[position.consent.by] == true
-	position.consent.by in over_health
-}
-
-# Nothing was given, so nobody has decided: the ground of consent answers for it.
-holds contains position.n if {
-	some position in positions
-	position.consent.state in {"none", "refused", "withdrawn", "expired"}
-}
-
-# in which right it was decided -> the ages at which that is enough
+# age band -> the rights in which a decision is enough at that age
 rights := {
-	"self": ["13-15", "16-17", "adult"],
-	"parental-responsibility": ["under-13", "13-15"],
-	"health-and-welfare-lpa": ["adult"],
-	"property-and-financial-lpa": ["adult"],
-	"court-appointed-deputy": ["16-17", "adult"],
-	"appointee": ["under-13", "13-15", "16-17", "adult"],
-	"consent": ["16-17", "adult"],
-	"best-interest": ["16-17", "adult"],
-}
-
-rights_at_this_age := {by: true |
-	some by, ages in rights
-	input.person.age_band in ages
-}
-
-# The rights in which somebody decides about confidential patient information too.
-over_health := {
-	"self",
-	"parental-responsibility",
-	"health-and-welfare-lpa",
-	"court-appointed-deputy",
-	"consent",
-	"best-interest",
+	"under-13": {"parental-responsibility", "appointee"},
+	"13-15": {"self", "parental-responsibility", "appointee"},
+	"16-17": {"self", "court-appointed-deputy", "appointee", "consent", "best-interest"},
+	"adult": {
+		"self", "health-and-welfare-lpa", "property-and-financial-lpa", "court-appointed-deputy", "appointee",
+		"consent",
+		"best-interest",
+	},
 }

@@ -19,15 +19,13 @@ package commons.limits.agreement_valid
 import data.commons.lib.agreement.agreement
 import data.commons.lib.asked.all_positions
 
-default holds := set()
-
 holds := all_positions if {
 	terms := agreement
 	terms.from <= input.now
 	input.now < terms.until
 	terms.recipients[input.caller.organisation] == true
 	principal_covered(terms.recipients)
-}
+} else := set()
 
 # Who asks on behalf of another needs that other one to be a recipient too.
 principal_covered(_) if input.request.on_behalf_of == ""

@@ -19,26 +19,13 @@
 package commons.limits.care_relationship
 
 import data.commons.lib.agreement.agreement
-import data.commons.lib.asked.positions
+import data.commons.lib.among.lifted
+import data.commons.lib.among.resting
+import data.commons.lib.asked.all_positions
 
-holds contains position.n if {
-	some position in positions
-	position.rests_on in {"article-6", "consent", "nothing"}
-}
-
-holds contains position.n if {
-	related
-	some position in positions
-}
-
-holds contains position.n if {
-	some position in positions
-	position.lifted == true
-}
-
-related if agreement.relationship_asked == false
-
-related if {
+holds := all_positions if {
+	agreement.relationship_asked == false
+} else := all_positions if {
 	accepted := agreement.relationships
 	count({kind | some kind in input.person.relationships; accepted[kind] == true}) > 0
-}
+} else := ((resting["article-6"] | resting.consent) | resting.nothing) | lifted

@@ -16,9 +16,6 @@
 #   citizen: The agreement does not cover this information.
 package commons.limits.category_in_agreement
 
-import data.commons.lib.asked.positions
+import data.commons.lib.among.resting
 
-holds contains position.n if {
-	some position in positions
-	position.rests_on in {"consent", "direct-care", "article-6"}
-}
+holds := (resting.consent | resting["direct-care"]) | resting["article-6"]

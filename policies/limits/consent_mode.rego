@@ -15,15 +15,11 @@
 #   citizen: The service said it would look only if you agreed, and you have not.
 package commons.limits.consent_mode
 
-import data.commons.lib.asked.positions
+import data.commons.lib.among.given
+import data.commons.lib.asked.all_positions
 
-holds contains position.n if {
+holds := all_positions if {
 	input.request.consent_mode in {"if-present", "not-basis"}
-	some position in positions
-}
-
-holds contains position.n if {
+} else := given if {
 	input.request.consent_mode == "required"
-	some position in positions
-	position.consent.state == "given"
-}
+} else := set()

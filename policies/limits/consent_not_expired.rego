@@ -14,21 +14,18 @@
 #   citizen: Your agreement had run out, so it was not shared.
 package commons.limits.consent_not_expired
 
+import data.commons.lib.among.free
+import data.commons.lib.among.given
+import data.commons.lib.among.not_given
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	position.needs_consent == false
-}
-
-holds contains position.n if {
-	some position in positions
-	position.consent.state == "given"
-	position.consent.until > input.now
-}
-
-# Nothing was given, so nothing has run out: the ground of consent answers for it.
-holds contains position.n if {
-	some position in positions
-	position.consent.state in {"none", "refused", "withdrawn"}
+# Where nothing was given nothing has run out: the ground of consent answers for it.
+holds := (free | {n |
+	known := positions
+	some n in given
+	known[n].consent.until > input.now
+}) | {n |
+	known := positions
+	some n in not_given
+	known[n].consent.state in {"none", "refused", "withdrawn"}
 }

@@ -17,10 +17,12 @@
 #   citizen: A court has restricted this.
 package commons.limits.court_order
 
+import data.commons.lib.among.restricted
+import data.commons.lib.among.unrestricted
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	others := {"sealed-record", "safeguarding-restriction"}
-	count({kind | some kind in position.restrictions} - others) == 0
+holds := unrestricted | {n |
+	known := positions
+	some n in restricted
+	count({kind | some kind in known[n].restrictions} - {"sealed-record", "safeguarding-restriction"}) == 0
 }

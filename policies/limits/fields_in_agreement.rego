@@ -18,7 +18,4 @@ package commons.limits.fields_in_agreement
 
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	count(position.agreed) > 0
-}
+holds := {position.n | some position in positions; count(position.agreed) > 0}

@@ -19,11 +19,9 @@ package commons.limits.frequency_of_agreement
 import data.commons.lib.agreement.agreement
 import data.commons.lib.asked.all_positions
 
-default holds := set()
-
 holds := all_positions if {
 	agreement.times == 0
 } else := all_positions if {
 	input.request.recent >= 0
 	input.request.recent < agreement.times
-}
+} else := set()

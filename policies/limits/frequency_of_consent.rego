@@ -16,20 +16,19 @@
 #   citizen: The service had already asked as often as you allow.
 package commons.limits.frequency_of_consent
 
+import data.commons.lib.among.free
+import data.commons.lib.among.needing
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	position.needs_consent == false
+holds := free | {n |
+	known := positions
+	some n in needing
+	often_enough(known[n].consent)
 }
 
-holds contains position.n if {
-	some position in positions
-	position.consent.times == 0
-}
+often_enough(consent) if consent.times == 0
 
-holds contains position.n if {
-	some position in positions
-	position.consent.recent >= 0
-	position.consent.recent < position.consent.times
+often_enough(consent) if {
+	consent.recent >= 0
+	consent.recent < consent.times
 }

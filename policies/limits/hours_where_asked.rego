@@ -19,8 +19,6 @@ package commons.limits.hours_where_asked
 import data.commons.lib.agreement.agreement
 import data.commons.lib.asked.all_positions
 
-default holds := set()
-
 holds := all_positions if {
 	agreement.hours_asked == false
 } else := all_positions if {
@@ -28,4 +26,4 @@ holds := all_positions if {
 	input.request.local_minute >= terms.hours_from
 	input.request.local_minute < terms.hours_until
 	input.request.local_weekday in terms.weekdays
-}
+} else := set()

@@ -18,6 +18,6 @@ package commons.limits.known_person
 
 import data.commons.lib.asked.all_positions
 
-default holds := set()
-
-holds := all_positions if input.person.known == true
+holds := all_positions if {
+	input.person.known == true
+} else := set()

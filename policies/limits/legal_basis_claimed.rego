@@ -17,25 +17,18 @@
 package commons.limits.legal_basis_claimed
 
 import data.commons.lib.agreement.agreement
-import data.commons.lib.asked.positions
+import data.commons.lib.among.resting
 
-holds contains position.n if {
-	claimed
+holds := (resting.consent | resting["direct-care"]) | resting["article-6"] if {
 	input.request.consent_mode in {"required", "if-present"}
-	some position in positions
-	position.rests_on in {"consent", "direct-care", "article-6"}
-}
-
-holds contains position.n if {
-	claimed
+	claimed(agreement)
+} else := resting["direct-care"] | resting["article-6"] if {
 	input.request.consent_mode == "not-basis"
-	some position in positions
-	position.rests_on in {"direct-care", "article-6"}
-}
+	claimed(agreement)
+} else := set()
 
 # What is claimed is stated in the agreement, and what is not claimed need not be.
-claimed if {
-	terms := agreement
+claimed(terms) if {
 	agreed(terms.claims, input.request.lawful_basis)
 	agreed(terms.claims, input.request.special_category_basis)
 	agreed(terms.statutes, input.request.statute)

@@ -18,19 +18,12 @@
 #   citizen: This ended when the person died.
 package commons.limits.living_for_consent
 
+import data.commons.lib.among.free
+import data.commons.lib.among.resting
 import data.commons.lib.asked.all_positions
-import data.commons.lib.asked.positions
-
-default holds := set()
 
 holds := all_positions if {
 	input.person.deceased == false
-} else := article_6 if {
+} else := resting["article-6"] & free if {
 	input.person.deceased == true
-}
-
-article_6 := {position.n |
-	some position in positions
-	position.rests_on == "article-6"
-	position.needs_consent == false
-}
+} else := set()

@@ -18,43 +18,29 @@
 #   citizen: You chose the national data opt-out, so it was not shared.
 package commons.limits.national_opt_out
 
+import data.commons.lib.among.lifted
+import data.commons.lib.asked.all_positions
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	position.term.patient_information == false
-}
+# For the care of this one person, or because they did not opt out, it stops nothing.
+holds := all_positions if {
+	data.purposes[input.request.purpose].individual_care == true
+} else := all_positions if {
+	count({code | some code in input.person.opt_outs; code == "national-data-opt-out"}) == 0
+} else := {position.n | some position in positions; exempt(position)} | lifted
 
-holds contains position.n if {
-	free
-	some position in positions
-}
+exempt(position) if position.term.patient_information == false
 
 # They agreed to this very use.
-holds contains position.n if {
-	some position in positions
+exempt(position) if {
 	position.rests_on == "consent"
 	position.consent.state == "given"
 }
 
 # A law requires it.
-holds contains position.n if {
-	some position in positions
+exempt(position) if {
 	position.term.lawful_basis == "6(1)(c)"
 	position.term.statute != ""
 }
 
-holds contains position.n if {
-	some position in positions
-	position.term.opt_out in {"overriding-public-interest", "anonymised", "granted"}
-}
-
-holds contains position.n if {
-	some position in positions
-	position.lifted == true
-}
-
-# For the care of this one person, or because they did not opt out.
-free if data.purposes[input.request.purpose].individual_care == true
-
-free if count({code | some code in input.person.opt_outs; code == "national-data-opt-out"}) == 0
+exempt(position) if position.term.opt_out in {"overriding-public-interest", "anonymised", "granted"}

@@ -14,10 +14,12 @@ held(facts, agreements) := numbers if {
 
 patient(name, change) := world.kinds_with(name, object.union({"patient_information": true}, change))
 
-opted_out(purpose, category) := world.question({
+opted_out(purpose, category) := opted_out_of(purpose, world.pair(0, category))
+
+opted_out_of(purpose, pair) := world.question({
 	"person": {"opt_outs": ["other", "national-data-opt-out"]},
 	"request": {"purpose": purpose},
-	"pairs": [world.pair(0, category)],
+	"pairs": [pair],
 })
 
 test_it_stops_patient_information_beyond_individual_care if {
@@ -39,8 +41,7 @@ test_it_does_not_stop_what_concerns_somebody_who_did_not_opt_out if {
 
 test_consent_to_this_very_use_goes_before_it if {
 	consented := object.union(world.pair(0, "consented"), {"consent": world.given})
-	facts := object.union(opted_out("research.now", "consented"), {"pairs": [consented]})
-	held(facts, patient("k2", {})) == {0}
+	held(opted_out_of("research.now", consented), patient("k2", {})) == {0}
 	held(opted_out("research.now", "consented"), patient("k2", {})) == set()
 }
 

@@ -17,19 +17,19 @@
 #   citizen: You objected, so it was not shared.
 package commons.limits.not_objected
 
+import data.commons.lib.among.lifted
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
+holds := (unopposed | unobjectionable) | lifted
+
+unopposed := {position.n |
+	passing := {"none", "overridden"}
 	some position in positions
-	position.objection in {"none", "overridden"}
+	position.objection in passing
 }
 
-holds contains position.n if {
+unobjectionable := {position.n |
+	bases := {"6(1)(a)", "6(1)(b)", "6(1)(c)", "6(1)(d)"}
 	some position in positions
-	position.term.lawful_basis in {"6(1)(a)", "6(1)(b)", "6(1)(c)", "6(1)(d)"}
-}
-
-holds contains position.n if {
-	some position in positions
-	position.lifted == true
+	position.term.lawful_basis in bases
 }

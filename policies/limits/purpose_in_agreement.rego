@@ -17,6 +17,6 @@ package commons.limits.purpose_in_agreement
 import data.commons.lib.agreement.agreement
 import data.commons.lib.asked.all_positions
 
-default holds := set()
-
-holds := all_positions if agreement.purposes[input.request.purpose] == true
+holds := all_positions if {
+	agreement.purposes[input.request.purpose] == true
+} else := set()

@@ -19,24 +19,13 @@
 package commons.limits.reason_where_asked
 
 import data.commons.lib.agreement.agreement
+import data.commons.lib.asked.all_positions
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	declared
-	some position in positions
-}
-
-holds contains position.n if {
-	not_safeguarding
-	some position in positions
-	position.term.lawful_basis != "6(1)(d)"
-}
-
-declared if agreement.reason_asked == false
-
-declared if agreement.reasons[input.request.declared_reason] == true
-
-not_safeguarding if {
-	roots := split(input.request.purpose, ".")
-	roots[0] != "safeguarding"
-}
+holds := all_positions if {
+	agreement.reason_asked == false
+} else := all_positions if {
+	agreement.reasons[input.request.declared_reason] == true
+} else := {position.n | some position in positions; position.term.lawful_basis != "6(1)(d)"} if {
+	split(input.request.purpose, ".")[0] != "safeguarding"
+} else := set()

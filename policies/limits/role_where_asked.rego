@@ -19,14 +19,12 @@ package commons.limits.role_where_asked
 import data.commons.lib.agreement.agreement
 import data.commons.lib.asked.all_positions
 
-default holds := set()
-
 holds := all_positions if {
 	agreement.roles_asked == false
 } else := all_positions if {
 	agreement.roles[input.caller.role] == true
 	assured(agreement.roles_assured)
-}
+} else := set()
 
 assured(asked) if asked == false
 

@@ -17,9 +17,12 @@
 #   citizen: This is restricted to keep somebody safe.
 package commons.limits.safeguarding_restriction
 
+import data.commons.lib.among.restricted
+import data.commons.lib.among.unrestricted
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	count({kind | some kind in position.restrictions; kind == "safeguarding-restriction"}) == 0
+holds := unrestricted | {n |
+	known := positions
+	some n in restricted
+	count({kind | some kind in known[n].restrictions; kind == "safeguarding-restriction"}) == 0
 }

@@ -17,9 +17,12 @@
 #   citizen: This record is sealed, so that nobody sees it without a special reason.
 package commons.limits.sealed_record
 
+import data.commons.lib.among.restricted
+import data.commons.lib.among.unrestricted
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	count({kind | some kind in position.restrictions; kind == "sealed-record"}) == 0
+holds := unrestricted | {n |
+	known := positions
+	some n in restricted
+	count({kind | some kind in known[n].restrictions; kind == "sealed-record"}) == 0
 }

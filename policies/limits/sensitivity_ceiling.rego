@@ -18,13 +18,8 @@ package commons.limits.sensitivity_ceiling
 
 import data.commons.lib.asked.positions
 
-holds contains position.n if {
-	some position in positions
-	count(position.seen) > 0
-}
-
 # Where the agreement has nothing of what is asked, there is nothing to see: another limit says so.
-holds contains position.n if {
+holds := {position.n | some position in positions; count(position.seen) > 0} | {position.n |
 	some position in positions
 	count(position.agreed) == 0
 }

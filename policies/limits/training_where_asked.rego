@@ -18,9 +18,7 @@ package commons.limits.training_where_asked
 import data.commons.lib.agreement.agreement
 import data.commons.lib.asked.all_positions
 
-default holds := set()
-
 holds := all_positions if {
 	asked := agreement.training
 	count({code | some code in asked; code in input.caller.training}) == count(asked)
-}
+} else := set()

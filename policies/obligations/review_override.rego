@@ -13,19 +13,14 @@
 #   citizen: This was seen in an emergency. It is reviewed by this date.
 package commons.obligations.review_override
 
-import data.commons.lib.asked.positions
+import data.commons.lib.among.lifted
 import data.commons.lib.override.review_s
 
 stated if is_string(at)
 
-owed contains {"n": position.n, "duty": {"type": "review-by", "at": at}} if {
-	some position in positions
-	position.lifted == true
-}
-
-owed contains {"n": position.n, "duty": {"type": "notify-citizen"}} if {
-	some position in positions
-	position.lifted == true
+owed contains {"n": n, "duty": duty} if {
+	some n in lifted
+	some duty in [{"type": "review-by", "at": at}, {"type": "notify-citizen"}]
 }
 
 at := time.format([(input.now + review_s) * 1000000000, "UTC", "2006-01-02"])

@@ -14,7 +14,7 @@ package commons.obligations.view_only
 
 import data.commons.lib.asked.positions
 
-stated if is_array(positions)
+stated if is_object(positions)
 
 owed contains {"n": position.n, "duty": {"type": "view-only"}} if {
 	some position in positions

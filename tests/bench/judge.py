@@ -30,6 +30,7 @@ from gateway.policy import vocabulary as law
 from gateway.policy.agreements import Agreement, Party, Roles, Statute, Term, Validity, instant
 from gateway.policy.bundle import Bundle, build
 from gateway.policy.embedded import EmbeddedJudge
+from gateway.policy.encoding import encode
 from gateway.policy.facts import (
     CallerFacts,
     ConsentFacts,
@@ -37,7 +38,6 @@ from gateway.policy.facts import (
     PairFacts,
     PersonFacts,
     RequestFacts,
-    encode,
 )
 from gateway.policy.judge import read
 from gateway.policy.vocabulary import Vocabulary

@@ -144,7 +144,7 @@ async def test_another_law_under_the_same_number_is_refused(
 async def test_a_law_that_allows_a_canary_never_comes_into_force_though_it_is_signed(
     engine: Engine, node: Node, steward: Steward, changed: Callable[[str, str, str], Bundle]
 ) -> None:
-    open_ = changed("access/decision.rego", "\tposition.n in unbroken\n", "")
+    open_ = changed("access/decision.rego", "\tunhindered == true\n", "")
     assert await refused(node("one"), steward.pack(open_, 1)) == "allows-canary"
     with db.read(engine) as connection:
         assert activated.newest(connection) == 0

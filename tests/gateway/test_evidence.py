@@ -31,7 +31,8 @@ from gateway.model import (
     User,
     Verdict,
 )
-from gateway.policy.facts import Facts, PairFacts, PersonFacts, checked
+from gateway.policy.encoding import checked
+from gateway.policy.facts import Facts, PairFacts, PersonFacts
 
 CHARITY = "uk/charity/9999901/crm"
 PERSONAL = ("9990000018", "Marlowe", "1941-03-14", "u-17", "case-5", "Planning", "sub_7", "p-7", "token-7", "Walk")

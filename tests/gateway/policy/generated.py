@@ -7,18 +7,19 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
 from gateway.policy import canaries
-from gateway.policy.facts import encode, schema
+from gateway.policy.encoding import StandingFacts, encode, schema
 from gateway.policy.vocabulary import Vocabulary
 
 Json = dict[str, Any]
-UNJUDGED = {
-    "training", "deceased", "age_band", "relationships", "opt_outs", "declared_reason", "statute", "recent",
-    "local_minute", "local_weekday", "override", "by", "restrictions", "objection",
+ASKED_BY_SOME = {
+    "training", "age_band", "relationships", "opt_outs", "declared_reason", "recent",
+    "local_minute", "local_weekday", "override",
 }  # fmt: skip
-"""Facts that no rule looks at yet."""
+"""Facts that some agreements or purposes do not ask about: what is lawful without them stays lawful."""
 NOW = 1_795_000_000
 """Within the validity of every agreement; instants are drawn around it and around the agreements' bounds."""
 
@@ -69,7 +70,7 @@ def _instant(day: Any) -> int:
 def strange(vocabulary: Vocabulary) -> st.SearchStrategy[Json]:
     """Any facts that fit the schema, their pairs numbered apart."""
     whole = schema()
-    return _drawn({"$ref": "#/$defs/Facts"}, whole["$defs"], words(vocabulary)).map(_numbered)
+    return _drawn({"$ref": "#/$defs/EncodedFacts"}, whole["$defs"], words(vocabulary)).map(_numbered)
 
 
 def plausible(vocabulary: Vocabulary) -> st.SearchStrategy[Json]:
@@ -80,7 +81,7 @@ def plausible(vocabulary: Vocabulary) -> st.SearchStrategy[Json]:
     ]
     known = words(vocabulary)
     definitions = schema()["$defs"]
-    room = st.sampled_from(["caller", "person", "request", "pairs"])
+    room = st.sampled_from(["caller", "person", "request", "pairs", "standings"])
     changes = st.lists(st.tuples(room, st.integers(0, 10_000)), max_size=6)
 
     @st.composite
@@ -88,9 +89,11 @@ def plausible(vocabulary: Vocabulary) -> st.SearchStrategy[Json]:
         terms = draw(st.lists(st.sampled_from(draw(st.sampled_from(lawful))), min_size=1, max_size=3))
         facts = json.loads(json.dumps(terms[0])) | {"now": NOW}
         facts["pairs"] = [dict(pair) for term in terms for pair in json.loads(json.dumps(term["pairs"]))]
+        decided = [draw(_drawn({"$ref": "#/$defs/ConsentFacts"}, definitions, known)) for _ in range(3)]
         for pair in facts["pairs"]:
-            pair["consent"] = draw(_drawn({"$ref": "#/$defs/ConsentFacts"}, definitions, known))
-        whole = definitions["Facts"]["properties"]
+            pair["standing"] = draw(st.integers(0, len(decided) - 1))
+        facts["standings"] = [dict(terms[0]["standings"][0], consent=consent) for consent in decided]
+        whole = definitions["EncodedFacts"]["properties"]
         for chosen, where in draw(changes):
             places = _places(facts[chosen], whole[chosen], definitions)
             holder, member, how = places[where % len(places)]
@@ -101,9 +104,12 @@ def plausible(vocabulary: Vocabulary) -> st.SearchStrategy[Json]:
 
 
 def _numbered(facts: Json) -> Json:
-    """A number that stands for two pairs is an error to one judge and a refusal to the other: asked elsewhere."""
+    """A number that stands for two pairs is an error to one judge and a refusal to the other, and a standing that
+    is not there is caught before either is asked: both are asked elsewhere."""
+    facts["standings"] = facts["standings"] or [json.loads(msgspec.json.encode(StandingFacts()))]
     for number, pair in enumerate(facts["pairs"]):
         pair["n"] = number
+        pair["standing"] %= len(facts["standings"])
     return facts
 
 
@@ -139,7 +145,7 @@ def _places(value: Any, how: Json, definitions: Json) -> list[tuple[Json, str, J
     found = []
     for name, inner in how["properties"].items():
         target = definitions[inner["$ref"].rpartition("/")[2]] if "$ref" in inner else inner
-        if target.get("type") != "object" and name != "pairs":
+        if target.get("type") != "object" and name not in {"pairs", "standings"}:
             found.append((value, name, inner))
         found += _places(value[name], inner, definitions)
     return found

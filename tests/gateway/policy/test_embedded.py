@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
 import pytest
 import regorus
 from msgspec import structs
@@ -24,11 +23,12 @@ from gateway.policy.bundle import ENTRYPOINT, build
 from gateway.policy.canaries import CanaryAllowedError
 from gateway.policy.documents import PolicyFolderError
 from gateway.policy.embedded import EmbeddedJudge
-from gateway.policy.facts import ConsentFacts, Facts, PersonFacts, encode
+from gateway.policy.encoding import checked, encode
+from gateway.policy.facts import ConsentFacts, Facts, PersonFacts
 from gateway.policy.vocabulary import Vocabulary
 
 from .conftest import Lawful
-from .generated import UNJUDGED
+from .generated import ASKED_BY_SOME
 
 
 @pytest.fixture
@@ -104,12 +104,22 @@ def test_every_fact_left_out_in_turn_allows_nothing(vocabulary: Vocabulary, good
     for outer in whole:
         assert allowed(asked, json.dumps({key: value for key, value in whole.items() if key != outer})) == []
     for outer in ("caller", "person", "request"):
-        for inner in set(whole[outer]) - {"role_assured"} - UNJUDGED:
+        for inner in set(whole[outer]) - {"role_assured"} - ASKED_BY_SOME:
             less = {key: value for key, value in whole[outer].items() if key != inner}
             assert allowed(asked, json.dumps(whole | {outer: less})) == [], inner
-    for inner in ("source", "category", "consent", "fields", "restrictions", "objection"):
-        less = [{key: value for key, value in pair.items() if key != inner} for pair in whole["pairs"]]
-        assert allowed(asked, json.dumps(whole | {"pairs": less})) == [], inner
+    for outer, members in (
+        ("pairs", ("source", "category", "standing")),
+        ("standings", ("consent", "fields", "restrictions", "objection")),
+    ):
+        for inner in members:
+            less = [{key: value for key, value in one.items() if key != inner} for one in whole[outer]]
+            assert allowed(asked, json.dumps(whole | {outer: less})) == [], inner
+
+
+def test_a_standing_that_is_not_there_allows_nothing(vocabulary: Vocabulary, good: Facts) -> None:
+    whole = json.loads(encode(good))
+    whole["pairs"][0]["standing"] = len(whole["standings"])
+    assert allowed(engine(vocabulary), json.dumps(whole)) == []
 
 
 def test_a_boolean_that_became_a_number_allows_nothing(vocabulary: Vocabulary, good: Facts) -> None:
@@ -304,7 +314,7 @@ def test_a_limit_that_always_holds_is_not_served(folder: Path, name: str) -> Non
 
 def test_a_decision_that_allows_everything_is_not_served(folder: Path) -> None:
     path = folder / "access" / "decision.rego"
-    path.write_text(path.read_text().replace("\tposition.n in unbroken\n", ""))
+    path.write_text(path.read_text().replace("\tunhindered == true\n", ""))
     with pytest.raises(CanaryAllowedError):
         EmbeddedJudge.unsafe_unsigned(folder)
 
@@ -333,7 +343,7 @@ def test_a_judge_that_does_not_answer_the_canaries_is_not_served(vocabulary: Voc
 
 
 def test_facts_survive_their_own_check(judge: EmbeddedJudge, good: Facts) -> None:
-    assert msgspec.json.decode(encode(good), type=Facts) == good
+    assert checked(encode(good)) == good
 
 
 def test_a_judge_may_be_forgotten_on_a_thread_that_is_not_its_own(

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from consent.model import CategoryStanding, ObjectionStanding, ObjectionState, Scope, Standing, State
 from gateway.model import Binding, Caller, Circumstances, Identifier, Override, Pair, Person, Query, User
+from gateway.policy.encoding import checked, encode, schema
 from gateway.policy.facts import (
     DAY_S,
     ConsentFacts,
@@ -19,10 +20,7 @@ from gateway.policy.facts import (
     OverrideFacts,
     PairFacts,
     PersonFacts,
-    checked,
-    encode,
     facts,
-    schema,
 )
 
 NOW = 1_795_000_000
@@ -154,7 +152,7 @@ def test_every_default_is_the_one_that_refuses() -> None:
         "opt_outs": [],
     }
     assert empty["request"]["consent_mode"] == "required"
-    assert empty["pairs"][0]["consent"] == {
+    assert empty["standings"][0]["consent"] == {
         "state": "none",
         "until": 0,
         "fields": [],
@@ -182,9 +180,11 @@ def test_every_default_is_the_one_that_refuses() -> None:
         (("pairs",), {}),
         (("pairs", 0, "n"), "0"),
         (("pairs", 0, "n"), True),
-        (("pairs", 0, "consent", "until"), "9999999999"),
-        (("pairs", 0, "consent", "state"), "GIVEN"),
-        (("pairs", 0, "fields"), "goal"),
+        (("pairs", 0, "standing"), 1),
+        (("pairs", 0, "standing"), -1),
+        (("standings", 0, "consent", "until"), "9999999999"),
+        (("standings", 0, "consent", "state"), "GIVEN"),
+        (("standings", 0, "fields"), "goal"),
         (("person", "name"), "Example"),
     ],
 )
@@ -206,12 +206,18 @@ def test_the_schema_gives_every_member_a_default() -> None:
         for member, how in definition["properties"].items()
         if "default" not in how
     ]
-    assert definitions["Facts"]["additionalProperties"] is False
+    assert definitions["EncodedFacts"]["additionalProperties"] is False
     assert not [
         member
         for member in without
         if member
-        not in {"Facts.caller", "Facts.person", "Facts.request", "PairFacts.consent", "RequestFacts.override"}
+        not in {
+            "EncodedFacts.caller",
+            "EncodedFacts.person",
+            "EncodedFacts.request",
+            "StandingFacts.consent",
+            "RequestFacts.override",
+        }
     ]
 
 

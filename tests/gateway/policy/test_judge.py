@@ -11,7 +11,8 @@ import pytest
 
 from gateway.errors import PolicyUnavailable
 from gateway.policy.embedded import EmbeddedJudge
-from gateway.policy.facts import Facts, PairFacts, encode
+from gateway.policy.encoding import encode
+from gateway.policy.facts import Facts, PairFacts
 from gateway.policy.judge import read
 
 from .conftest import Lawful

@@ -26,6 +26,7 @@ from gateway.model import Decision
 from gateway.policy.archive import Archive
 from gateway.policy.bundle import Bundle, assembled
 from gateway.policy.embedded import EmbeddedJudge
+from gateway.policy.encoding import shared
 from gateway.policy.facts import CallerFacts, ConsentFacts, Facts, PairFacts, PersonFacts, RequestFacts
 from gateway.policy.packing import unpack
 from gateway.rehearsing.rehearsal import TYPES
@@ -95,7 +96,11 @@ class Books:
     def _entry(self, facts: Facts, changes: dict[str, object]) -> Entry:
         decision = self.judge.decide(facts)
         basis = Basis("dsa-2026-014", 0, decision.revision, judged(facts, decision), decision.obligations)
-        groups = {"subject": {"handle": "sub_1"}, "basis": structs.replace(basis, **changes), "facts": facts}
+        groups = {
+            "subject": {"handle": "sub_1"},
+            "basis": structs.replace(basis, **changes),
+            "facts": shared(facts),
+        }
         return Entry(
             id=str(uuid_utils.uuid7()),
             type="access.refused" if decision.refuses else "access.intended",
