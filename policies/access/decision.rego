@@ -11,7 +11,6 @@
 package commons.access
 
 import data.commons.lib.agreement.agreement
-import data.commons.lib.asked.places
 import data.commons.lib.asked.positions
 import data.commons.lib.consent.reason as consent_reason
 import data.commons.lib.override.lifted
@@ -97,7 +96,7 @@ unbroken := intersection({positions_held | some positions_held in holding}) if {
 	count(required) > 0
 	count(holding) == count(required)
 	count(stated) == count(manifest.obligations)
-	count(places) == count(input.pairs)
+	count(pairs) == count(input.pairs)
 }
 
 required := {limit.name | some limit in manifest.limits}

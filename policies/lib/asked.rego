@@ -28,16 +28,19 @@ standings := {number: standing |
 # For each pair, in order, all that is looked at: what the agreement says of it, and the number of its standing.
 places := [place |
 	sources := terms
-	known := standings
 	some pair in input.pairs
-	known[pair.standing]
 	kind := object.get(sources, [pair.source, pair.category], "")
 	place := [kind, pair.standing]
 ]
 
 once := {place | some place in places}
 
-distinct := [place | some place in once]
+# Those whose facts are complete.
+distinct := [place |
+	known := standings
+	some place in once
+	known[place[1]]
+]
 
 # place -> number of its position
 numbers := {place: n | some n, place in distinct}
