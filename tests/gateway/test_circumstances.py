@@ -86,7 +86,7 @@ async def test_what_the_register_knows_stands_in_the_facts_of_the_decision(copy:
         got = await worker.ask(asked())
         decision = (got.json.get("decision") or "").removeprefix("dec_")
         facts = worker.commons.log.open_groups(decision)["facts"].value
-        assert {kind for pair in facts["pairs"] for kind in pair["restrictions"]} == {"court-order"}
+        assert {kind for one in facts["standings"] for kind in one["restrictions"]} == {"court-order"}
 
 
 async def test_circumstances_that_move_while_the_sources_answer_are_decided_anew(copy: World) -> None:
@@ -102,7 +102,7 @@ async def test_circumstances_that_move_while_the_sources_answer_are_decided_anew
         id_ = (id_.get("id") if isinstance(id_, dict) else id_.rsplit("/", 1)[-1]).removeprefix("rc_")
         groups = last.open_groups(id_)
         facts = groups["facts"].value if "facts" in groups else groups["result"].value["facts"]
-        assert {kind for pair in facts["pairs"] for kind in pair["restrictions"]} == {"court-order"}
+        assert {kind for one in facts["standings"] for kind in one["restrictions"]} == {"court-order"}
 
 
 @pytest.mark.parametrize("wrong", [{"acr": "pwd"}, {"ago": 3600}, {"user": ""}, {"ago": -600}])

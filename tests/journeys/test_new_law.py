@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import shutil
 import signal
 import sqlite3
@@ -74,10 +75,10 @@ def steward_of(world: World) -> Steward:
 
 
 def erased_after(reply: httpx.Response) -> int:
-    """Days between now and the date by which the asker must erase what the answer holds."""
+    """Days between today (UTC) and the date by which the asker must erase what the answer holds."""
     duties = {duty["type"]: duty for duty in reply.json()["obligations"]}
-    until = time.mktime(time.strptime(duties["erase-by"]["at"][:10], "%Y-%m-%d"))
-    return round((until - time.time()) / 86400)
+    until = datetime.date.fromisoformat(duties["erase-by"]["at"][:10])
+    return (until - datetime.datetime.now(datetime.UTC).date()).days
 
 
 class Stream:
