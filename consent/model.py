@@ -73,7 +73,8 @@ class Event(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True,
     decided, empty for the person themself; `authority`: id of the `authority-given` event that allows them to.
     `parties`: opaque ids of all who must give, the person among them; empty if whoever gives is enough.
     `reason` (a code of `consent/reasons.py`); `consent_type`; `code`: of an opt-out.
-    `lawful_basis`, `confidentiality_basis`: the two grounds of the sharing as they were when this was recorded.
+    `lawful_basis`, `confidentiality_basis`: the two grounds of the sharing as they were when this was recorded;
+    several, where it rests on several, with ", " between them.
     `erased`: in an erasure, `chain.commitment` to the hashes of all the events before it, whose content is gone;
     its `parties` are the opaque ids of those who had said a no that still bound.
     """

@@ -155,8 +155,13 @@ def claims(
         "dpv:hasPurpose": [_named(one) for one in terms.purposes],
         "dpv:hasPersonalData": [_named(one) for one in terms.categories],
         "dpv:hasDataSource": list(event.provision.sources),
-        "dpv:hasLegalBasis": {"lawful": terms.lawful_basis, "confidentiality": terms.confidentiality_basis},
-        "agreement": {"id": terms.agreement, "title": terms.title, "erase_after_days": terms.erase_after_days},
+        "dpv:hasLegalBasis": _grounds(event, terms),
+        "agreement": {
+            "id": terms.agreement,
+            "title": terms.title,
+            "revision": event.revision,
+            "erase_after_days": terms.erase_after_days,
+        },
         "fields": list(event.provision.fields),
         "links": {
             "record": links.record,
@@ -196,6 +201,7 @@ def plain(claimed: Mapping[str, Any]) -> str:
         f"Who receives it: {_names(claimed['dpv:hasRecipient'], 'name') or 'every organisation'}",
         f"What for: {_names(claimed['dpv:hasPurpose'], 'title') or 'every purpose'}",
         f"What kind of information: {_names(claimed['dpv:hasPersonalData'], 'title') or 'all kinds'}",
+        *_ground(claimed["dpv:hasLegalBasis"]),
         f"When you decided: {_day(claimed['iso27560:event_time'])}",
     ]
     if valid := claimed.get("dct:valid"):
@@ -212,6 +218,7 @@ def plain(claimed: Mapping[str, Any]) -> str:
         "",
         f"Receipt {claimed['jti']}",
         f"Words you were shown: {_words(claimed['dpv:hasNotice'])}",
+        *([f"Agreement as it was then: SHA-256 {about['revision']}"] if about.get("revision") else []),
         f"Decision {claimed['event']['seq']}, hash {claimed['event']['hash']}",
     ]
     return "\n".join(lines) + "\n"
@@ -226,6 +233,14 @@ def _status(event: Event) -> str:
     if event.kind in (Kind.OBJECTED, Kind.OBJECTION_UPHELD) and event.lawful_basis in DPV_OBJECTED:
         return DPV_OBJECTED[event.lawful_basis].replace(DPV, "dpv:")
     return STATUS[event.kind]
+
+
+def _grounds(event: Event, terms: Terms) -> dict[str, str]:
+    """The grounds as they were when it was decided; of an event that does not say them, as they are now."""
+    return {
+        "lawful": event.lawful_basis or terms.lawful_basis,
+        "confidentiality": event.confidentiality_basis or terms.confidentiality_basis,
+    }
 
 
 def _party(one: Party) -> dict[str, str]:
@@ -262,6 +277,16 @@ def _answers(one: Mapping[str, Any]) -> list[str]:
 def _day(moment: str) -> str:
     found = datetime.datetime.fromisoformat(moment)
     return f"{found.day} {found:%B %Y, %H:%M} UTC"
+
+
+def _ground(bases: Mapping[str, str]) -> list[str]:
+    """The two grounds, where there are any; an opt-out has none."""
+    found = []
+    if bases["lawful"]:
+        found.append(f"On what ground: UK GDPR Article {bases['lawful']}")
+    if bases["confidentiality"]:
+        found.append(f"Why it is not a breach of confidence: {bases['confidentiality'].replace('-', ' ')}")
+    return found
 
 
 def _words(notice: Mapping[str, str]) -> str:

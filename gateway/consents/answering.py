@@ -26,9 +26,11 @@ from gateway import db
 from gateway.audit.log import Log
 from gateway.consents.authority import Authorities, not_yours
 from gateway.consents.errors import RequestClosed
-from gateway.consents.recording import DAY_S, Also, entry, notice
+from gateway.consents.grounds import grounded
+from gateway.consents.recording import DAY_S, Also, entry
 from gateway.consents.requests import event as event_of
 from gateway.consents.requests import moved
+from gateway.consents.wordings import notice
 from gateway.errors import NotFound, NoticeChanged
 from gateway.notices import outbox
 from gateway.policy.vocabulary import Vocabulary
@@ -156,9 +158,13 @@ class Answering:
                 authority=may.authority,
                 parties=may.parties if reply.given else (),
             )
+            agreement = self._law().agreements.get(event.agreement)
+            if agreement is not None:  # without it no yes comes this far
+                event = grounded(event, agreement)
             recorded = ledger.record(connection, event)
             if reply.given:
-                keep(connection, Shown(event.agreement, self.words(made)[0], now, reply.language))
+                words = self.words(made)[0]
+                keep(connection, Shown(event.agreement, words, now, reply.language, revision=event.revision))
             if self._waits(connection, event):
                 return event, recorded
             answer = Answer(

@@ -29,9 +29,11 @@ from gateway import db
 from gateway.audit.log import Log
 from gateway.consents.authority import Authorities, not_yours
 from gateway.consents.errors import AssistanceNotAllowed
+from gateway.consents.grounds import grounded
 from gateway.consents.objecting import Objecting
-from gateway.consents.recording import DAY_S, Also, entry, notice
+from gateway.consents.recording import DAY_S, Also, entry
 from gateway.consents.terms import in_force, purpose_of
+from gateway.consents.wordings import notice
 from gateway.errors import FieldFault, Invalid, NotFound
 from gateway.identity.people import People
 from gateway.model import Caller, Identifier
@@ -147,7 +149,7 @@ class Assisting:
 
     def _event(self, caller: Caller, said: Said, agreement: Agreement, person: str) -> Event:
         now, given = self.now(), said.verb == "give"
-        return Event(
+        event = Event(
             id=str(uuid_utils.uuid7()),
             kind=KINDS[said.verb],
             person=person,
@@ -164,6 +166,7 @@ class Assisting:
             read_back=said.read_back,
             evidence=said.evidence,
         )
+        return grounded(event, agreement)
 
     def _write(self, event: Event, actor: str, words: str) -> tuple[Event, Recorded]:
         with db.write(self._engine) as connection:
@@ -171,7 +174,10 @@ class Assisting:
             decided = self._judged(connection, event, actor)
             recorded = ledger.record(connection, decided)
             if words:
-                keep(connection, Shown(decided.agreement, words, decided.at, decided.language))
+                keep(
+                    connection,
+                    Shown(decided.agreement, words, decided.at, decided.language, revision=decided.revision),
+                )
             if self._told is not None:
                 self._told(connection, decided, recorded)
             return decided, recorded

@@ -32,9 +32,11 @@ from gateway.audit.log import Log
 from gateway.consents import recording
 from gateway.consents.authority import Authorities
 from gateway.consents.errors import DecisionNotYours
+from gateway.consents.grounds import grounded
 from gateway.consents.propagation import Propagation
 from gateway.consents.records import Part, Record, Sharing, known_sources, records, sharings
 from gateway.consents.wishes import KINDS, Decision, check, taken_away
+from gateway.consents.wordings import notice as words_of
 from gateway.errors import NotFound, NoticeChanged
 from gateway.identity.tables import person_identifier
 from gateway.policy.vocabulary import Vocabulary
@@ -116,7 +118,7 @@ class Deciding:
     def words(self, id: str) -> Words:
         """The notice of one sharing. Raises NotFound."""
         sharing = self._sharing(id)
-        text = recording.notice(sharing.agreement, tuple(sharing.term.categories))
+        text = words_of(sharing.agreement, tuple(sharing.term.categories))
         return Words(text, "en", hashlib.sha256(text.encode()).hexdigest())
 
     def history(self, person: str, viewer: str = "") -> tuple[list[Past], str]:
@@ -215,7 +217,10 @@ class Deciding:
                 event = self._in_right(connection, event, actor)
             recorded = ledger.record(connection, event)
             if words is not None:
-                keep(connection, Shown(event.agreement, words.text, event.at, words.language))
+                keep(
+                    connection,
+                    Shown(event.agreement, words.text, event.at, words.language, revision=event.revision),
+                )
             self._propagation.tell(connection, event, recorded)
             return event, recorded
 
@@ -262,7 +267,7 @@ class Deciding:
     ) -> Event:
         now = int(self._clock())
         given = kind in PERMITTING
-        return Event(
+        event = Event(
             id=str(uuid_utils.uuid7()),
             kind=kind,
             person=person,
@@ -277,6 +282,7 @@ class Deciding:
             notice_hash=notice,
             language="en" if given else "",
         )
+        return grounded(event, sharing.agreement)
 
     def _spelt_out(self, person: str, sharing: Sharing, provision: Provision) -> Provision:
         """The provision of a yes, with the fields of a category named where the citizen once said no to some of

@@ -27,6 +27,7 @@ from gateway import db
 from gateway.audit.log import Log
 from gateway.consents.authority import Authorities, not_yours
 from gateway.consents.errors import ObjectionNotAdmitted
+from gateway.consents.grounds import grounded
 from gateway.consents.recording import Also, entry
 from gateway.consents.terms import flows, in_force, purpose_of
 from gateway.errors import NotFound
@@ -106,8 +107,8 @@ class Objecting:
             purpose=purpose_of(terms, purpose),
             agreement=agreement,
             provision=Provision(categories=admitted.categories),
-            lawful_basis=admitted.lawful_bases[0],
         )
+        event = _replace(grounded(event, terms), lawful_basis=admitted.lawful_bases[0])
         return await self._record(event, actor or person, MADE)
 
     async def take_back(

@@ -27,6 +27,8 @@ from gateway.audit.events import Entry
 from gateway.audit.log import Log
 from gateway.audit.seen import Seen
 from gateway.audit.tables import entry as log_entry
+from gateway.consents.grounds import grounded
+from gateway.consents.wordings import notice
 from gateway.errors import Malformed, NotFound
 from gateway.identity.sealing import person_keys
 from gateway.identity.tables import person_identifier
@@ -52,7 +54,7 @@ def event(
     if not categories or not set(categories) <= held:
         raise Malformed("Name one or more categories that the agreement holds.")
     given = kind in PERMITTING
-    return Event(
+    decided = Event(
         id=str(uuid_utils.uuid7()),
         kind=kind,
         person=person,
@@ -68,11 +70,7 @@ def event(
         language="en" if given else "",
         predecessor=predecessor,
     )
-
-
-def notice(agreement: Agreement, categories: Sequence[str]) -> str:
-    """The words read to the citizen, whose hash stands in the event."""
-    return f"{agreement.title}. {agreement.summary} About: {', '.join(sorted(categories))}."
+    return grounded(decided, agreement)
 
 
 async def record(engine: Engine, log: Log, decided: Event, also: Also | None = None) -> int:
@@ -131,7 +129,7 @@ async def assist(
             kind, person, terms, categories, actor=actor, channel=channel, now=now, lifetime_s=lifetime_s,
             predecessor=erased,
         )  # fmt: skip
-        words = Shown(terms.id, notice(terms, categories), now)
+        words = Shown(terms.id, notice(terms, categories), now, revision=decided.revision)
 
         def shown(connection: Connection, event: Event, _: Recorded) -> None:
             if event.kind in PERMITTING:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,19 @@ from msgspec import Struct
 from sqlalchemy import Connection, Engine, Select, insert, select, tuple_
 
 from consent import ledger, requests, revising, shown
-from consent.conditions import Conditions, Frequency
 from consent.model import Event, Kind, Recorded
 from consent.requests import Asked, Request
-from consent.revising import Change, Flow, Terms, Verdict
+from consent.revising import Change, Terms, Verdict
 from consent.shown import Shown
 from consent.tables import consent_standing, consent_terms
-from consent.words import Unit
 from gateway import db, keyring
 from gateway.audit.log import Log
-from gateway.consents.recording import entry, notice
+from gateway.consents.grounds import terms_of
+from gateway.consents.recording import entry
 from gateway.errors import NotFound
 from gateway.policy import vocabulary
 from gateway.policy.law import in_force
-from gateway.policy.vocabulary import Agreement, Term
+from gateway.policy.vocabulary import Agreement
 from gateway.settings import Settings
 
 AT_ONCE = 200
@@ -58,57 +57,6 @@ class Done(Struct, frozen=True):
     verdict: Verdict
     asked: int = 0
     carried: int = 0
-
-
-def terms_of(agreement: Agreement) -> Terms:
-    """An agreement as the consent library compares it: what rests on consent and what does not alike."""
-    return Terms(
-        agreement=agreement.id,
-        recipients=tuple(sorted(agreement.recipients)),
-        purposes=tuple(sorted(agreement.purposes)),
-        flows=tuple(flow for term in agreement.terms for flow in _flows(agreement, term)),
-        retention_days=agreement.retention_days,
-        onward=agreement.onward_sharing,
-        words=words(agreement),
-    )
-
-
-def words(agreement: Agreement) -> str:
-    """What a citizen reads of the whole agreement, in English."""
-    return notice(agreement, sorted({category for term in agreement.terms for category in term.categories}))
-
-
-def _flows(agreement: Agreement, term: Term) -> Iterator[Flow]:
-    frequency = agreement.conditions.frequency
-    conditions = Conditions(
-        roles=tuple(sorted(agreement.roles.any_of)),
-        frequency=Frequency(frequency.times, frequency.days, Unit.DAY) if frequency else None,
-    )
-    for category, fields in sorted(term.categories.items()):
-        yield Flow(
-            source=term.source,
-            category=category,
-            fields=tuple(sorted(fields)),
-            lawful_basis=f"{term.lawful_basis} {term.special_category_basis}".strip(),
-            confidentiality_basis=term.confidentiality_basis,
-            conditions=conditions,
-            demands=tuple(_demands(agreement)),
-        )
-
-
-def _demands(agreement: Agreement) -> Iterator[str]:
-    """What must be so beside role and frequency."""
-    asked = agreement.conditions
-    if agreement.roles.assured:
-        yield "assured role"
-    yield from (f"training {code}" for code in sorted(agreement.roles.training))
-    if asked.hours:
-        yield f"hours {asked.hours.since}-{asked.hours.until} {' '.join(asked.hours.weekdays)}"
-    if asked.relationships:
-        yield f"relationship {' or '.join(sorted(asked.relationships))}"
-    if asked.declared_reasons:
-        yield f"reason {' or '.join(sorted(asked.declared_reasons))}"
-    yield from (f"only {' '.join(labels)} for {role}" for role, labels in sorted(asked.sensitivity.items()))
 
 
 def before(connection: Connection, agreement: str, otherwise: Terms) -> Terms:

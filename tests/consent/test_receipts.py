@@ -121,3 +121,23 @@ def test_a_stop_receipt_says_who_answered_and_who_is_late() -> None:
 )
 def test_an_objection_has_the_status_of_what_it_is_against(basis: str, status: str) -> None:
     assert claims(event(Kind.OBJECTED, lawful_basis=basis))["dpv:hasConsentStatus"] == status
+
+
+def test_a_receipt_says_the_grounds_and_the_revision_as_they_were_when_it_was_decided() -> None:
+    then = {
+        "lawful_basis": "6(1)(e)",
+        "confidentiality_basis": "implied-consent-direct-care",
+        "revision": "7c" * 32,
+    }
+    found = claims(event(Kind.GIVEN, **then))
+    assert found["dpv:hasLegalBasis"] == {"lawful": "6(1)(e)", "confidentiality": "implied-consent-direct-care"}
+    words = receipts.plain(found)
+    assert "On what ground: UK GDPR Article 6(1)(e)\n" in words
+    assert "Why it is not a breach of confidence: implied consent direct care\n" in words
+    assert f"Agreement as it was then: SHA-256 {'7c' * 32}\n" in words
+
+
+def test_an_event_of_before_grounds_were_written_down_gets_those_of_its_agreement() -> None:
+    found = claims(event(Kind.GIVEN))
+    assert found["dpv:hasLegalBasis"] == {"lawful": "6(1)(a)", "confidentiality": "explicit-consent"}
+    assert "Agreement as it was then" not in receipts.plain(found)

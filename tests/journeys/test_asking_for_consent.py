@@ -79,6 +79,11 @@ def test_a_patient_says_yes_to_less_than_was_asked_and_the_ward_sees_just_that(t
     assert (unread.status_code, unread.json()["code"]) == (409, "notice-changed")
     done = desk.post(f"/v1/consent/requests/{id}/answer", answer | {"notice_hash": asked["notice"]["hash"]})
     assert done.status_code == 201, done.text
+    assert desk.claims(done.json())["dpv:hasLegalBasis"] == {
+        "lawful": "6(1)(a)",
+        "confidentiality": "explicit-consent",
+    }
+    assert len(desk.claims(done.json())["agreement"]["revision"]) == 64
     assert desk.get("/v1/consent/requests").json() == {"requests": []}
     seen = town.get(f"{PATH}/{id}").json()
     assert set(seen["answer"]) == set(examples.REQUEST_ANSWERED["answer"])

@@ -12,9 +12,12 @@ import httpx
 import pytest
 
 from connectors.sandbox.stories import Story
+from consent.revising import revision
 from gateway import keyring
 from gateway.audit import checkpoint, shards
 from gateway.consents import checking
+from gateway.consents.grounds import terms_of
+from gateway.policy import vocabulary
 from gateway.sandbox import story
 from gateway.web.consent import examples
 from tests.faults.inside import entry_types, log_size, plan_row
@@ -22,6 +25,7 @@ from tests.fixtures.citizens import Desk
 from tests.fixtures.commons import REASON, World, question
 
 CHARITY_TERM = "Support from the charity, if the patient agrees"
+AGREEMENT = vocabulary.load().agreements["dsa-2026-014"]
 PLAN = {"code": "support.plan", "need": "optional"}
 ALLERGIES = {"code": "health.allergies", "need": "required"}
 
@@ -97,6 +101,9 @@ def test_a_receipt_is_checked_offline_and_one_that_was_changed_is_not_believed(w
     assert found.ok, found.findings
     assert found.claims["dpv:hasConsentStatus"] == "dpv:ConsentGiven"
     assert found.claims["dpv:hasNotice"]["hash"] == desk.notice(record["id"])["hash"]
+    assert found.claims["dpv:hasLegalBasis"] == {"lawful": "6(1)(a)", "confidentiality": "explicit-consent"}
+    assert found.claims["agreement"]["revision"] == revision(terms_of(AGREEMENT))
+    assert "On what ground: UK GDPR Article 6(1)(a)" in found.plain
     assert found.plain == desk.get(given["receipt"], accept="text/plain").text
     assert "You agreed to this sharing." in found.plain
     header, payload, signature = signed.split(".")

@@ -272,6 +272,9 @@ def test_what_is_said_on_the_telephone_counts_as_what_is_clicked_and_is_taken_ba
     given = assisted(town, told, "give", notice_hash=words(town), days=30)
     assert given.status_code == 201, given.text
     assert set(given.json()) == set(examples.ASSISTED_DONE)
+    receipt = Desk(town, told).claims(given.json())
+    assert receipt["dpv:hasLegalBasis"] == {"lawful": "6(1)(a)", "confidentiality": "explicit-consent"}
+    assert len(receipt["agreement"]["revision"]) == 64
     assert plan(town, told) == "returned"
     assert assisted(town, told, "withdraw", categories=[]).status_code == 201
     assert plan(town, told) in ("withheld", "no-consent")

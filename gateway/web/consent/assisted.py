@@ -94,7 +94,7 @@ def router(parts: Parts) -> APIRouter:
             else None,
         )
         event, seq = await assisting.record(who, said)
-        receipt = f"/v1/consent/receipts/{event.id}"
+        receipt = f"/v1/consent/receipts/rcp_{event.id}"
         take_back = examples.ASSISTED_DONE["take_back"]
         return private({"event": event.id, "seq": seq, "receipt": receipt, "take_back": take_back}, 201)
 

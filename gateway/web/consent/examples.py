@@ -259,7 +259,7 @@ ASSISTED: dict[str, Any] = {
 ASSISTED_DONE: dict[str, Any] = {
     "event": _EVENT,
     "seq": 3,
-    "receipt": f"/v1/consent/receipts/{_EVENT}",
+    "receipt": f"/v1/consent/receipts/rcp_{_EVENT}",
     "take_back": "The citizen alone: POST /v1/consent/records/{id}/withdraw. With help: this address, withdraw.",
 }
 
