@@ -24,6 +24,7 @@ from consent.errors import LedgerCorrupt
 from consent.model import Event, Kind, ObjectionState, Provision, Recorded, State
 from consent.tables import (
     ERASED_ID,
+    consent_ending,
     consent_event,
     consent_notice,
     consent_request,
@@ -168,6 +169,8 @@ def _forget(connection: Connection, person: str, again: Mapping[str, str]) -> No
     )
     for table in (consent_standing, consent_wide, consent_request):
         connection.execute(delete(table).where(table.c.person == person))
+    of_consents = consent_ending.c.holder == ""  # what was told of an authority stands with the authority
+    connection.execute(delete(consent_ending).where(consent_ending.c.person == person, of_consents))
 
 
 def _again(stood: Wide, events: list[Event], erasure: Event) -> Iterator[tuple[str, Event]]:

@@ -200,6 +200,29 @@ consent_concealment = Table(
     comment="What a proxy must not see: no row, no count, no notice.",
 )
 
+consent_ending = Table(
+    "consent_ending",
+    metadata,
+    Column("id", String(36), primary_key=True, comment="UUIDv7."),
+    Column("person", String(64), nullable=False, index=True, comment="Opaque id of whom it is about."),
+    Column("holder", String(64), nullable=False, index=True, comment="Who may decide; empty for a consent."),
+    Column("about", String(36), nullable=False, comment="Id of the event that gave the consent, or the authority."),
+    Column("ends_at", BigInteger, nullable=False, comment="Seconds since 1970, UTC."),
+    Column("days", Integer, nullable=False, comment="How many days before the end it was told, at the latest."),
+    Column("content", LargeBinary, nullable=False, comment="JSON: what ends."),
+    Column("at", BigInteger, nullable=False, comment="When it was told; seconds since 1970, UTC."),
+    UniqueConstraint("about", "ends_at", "days"),
+    comment="Who was told that a consent or an authority will end.",
+)
+
+consent_sweep = Table(
+    "consent_sweep",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("place", LargeBinary, nullable=False, comment="JSON: after which key, and when the round began."),
+    comment="How far the looking through for what will end has come.",
+)
+
 consent_erasure = Table(
     "consent_erasure",
     metadata,

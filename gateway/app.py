@@ -77,6 +77,7 @@ from gateway.web.consent import (
     authorities,
     decisions,
     deliveries,
+    endings,
     history,
     inbox,
     notices,
@@ -346,9 +347,9 @@ def _consent(
 
 
 async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExitStack) -> None:
-    """What citizens see and decide, and what recipients answer; and the task that reminds them."""
+    """What citizens see and decide, and what recipients answer; and the task that tells and reminds."""
     await parts.desk.asking.log_missing()
-    chaser = Chaser(parts.propagation)
+    chaser = Chaser(parts.propagation, parts.desk.expiring)
     await chaser.start()
     stack.push_async_callback(chaser.close)
     app.include_router(sessions.router(parts.log, parts.citizens, parts.providers))
@@ -366,6 +367,7 @@ async def _offer_consent(app: Gateway, parts: Parts, stack: contextlib.AsyncExit
         objections,
         deliveries,
         authorities,
+        endings,
         words,
         standing,
         simulate,

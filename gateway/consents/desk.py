@@ -13,6 +13,7 @@ from gateway.consents.answering import Answering
 from gateway.consents.asking import Asking
 from gateway.consents.assisting import Assisting
 from gateway.consents.authority import Authorities
+from gateway.consents.expiring import Expiring
 from gateway.consents.objecting import Objecting
 from gateway.consents.recording import Also
 from gateway.identity.people import People
@@ -34,6 +35,7 @@ class Desk:
     answering: Answering
     objecting: Objecting
     assisting: Assisting
+    expiring: Expiring
 
 
 def join(
@@ -58,4 +60,5 @@ def join(
         answering=Answering(engine, log, authorities, law, told=told),
         objecting=objecting,
         assisting=Assisting(engine, log, people, authorities, objecting, law, told=told),
+        expiring=Expiring(engine, keys, authorities),
     )

@@ -121,6 +121,7 @@ WHOSE: dict[tuple[str, str], str] = {
     ("GET", "/v1/consent/uses"): "citizen",
     ("GET", "/v1/consent/uses/{id}/proof"): "citizen's object",
     ("GET", "/v1/consent/authorities"): "citizen",
+    ("GET", "/v1/consent/endings"): "citizen",
     ("DELETE", "/v1/consent/authorities/{id}"): "citizen's object",
     ("POST", "/v1/consent-requests"): "agency",
     ("GET", "/v1/consent-requests/{id}"): "agency's object",

@@ -18,8 +18,14 @@ from consent.authority import Assessment, Authority, Evidence
 from consent.concealment import Concealment
 from consent.model import Event, Provision
 from consent.words import By, Channel, Kind
-from gateway import db
+from gateway import db, keyring
+from gateway.audit.log import Log
+from gateway.consents.authority import Authorities
+from gateway.consents.expiring import REST_S, Expiring
+from gateway.identity.sealing import person_keys
 from gateway.sandbox import person_id, story
+from gateway.web.consent import examples
+from tests.consent.decisions import VISITS, decision
 from tests.fixtures.citizens import Desk
 from tests.fixtures.commons import World, running
 
@@ -75,6 +81,17 @@ def given(town: World, outcome: str, holder: str, by: By, **more: Any) -> str:
         authorities.grant(connection, authority, now=now)
         ledger.record(connection, granted)
     return authority.id
+
+
+def swept(town: World) -> None:
+    """One look at what will end, an hour after the town's own."""
+    keys = person_keys(keyring.load(town.settings.keys))
+    engine = db.connect(town.settings.url)
+    log = Log(engine, keyring.load(town.settings.keys), town.settings.log_origin, deadline_ms=2000)
+    try:
+        Expiring(engine, keys, Authorities(engine, log, keys), lambda: time.time() + REST_S).sweep()
+    finally:
+        engine.dispose()
 
 
 def reply_to(desk: Desk, record: str, authority: str, decision: str = "give") -> Any:
@@ -158,11 +175,44 @@ def test_what_is_kept_from_those_who_act_is_not_there_for_them(town: World) -> N
     assert "support.plan" not in {category for one in told for category in one["categories"]}
 
 
+def test_who_is_concerned_is_told_before_it_ends_and_the_recipient_by_webhook(town: World) -> None:
+    carer, cared, stranger = (
+        Desk(town, story(name)) for name in ("all-returned", "consent-not-given", "unmatched")
+    )
+    now, who = int(time.time()), person(town, "consent-not-given")
+    id = given(town, "consent-not-given", "all-returned", By.CHOSEN, until=now + 30 * DAY_S - 3600)
+    ends = now + 6 * DAY_S
+    yes = decision(Kind.GIVEN, VISITS, person=who, at=now - 90 * DAY_S, until=ends, agreement="dsa-2026-014")
+    with written(town) as connection:
+        ledger.record(connection, yes)
+    swept(town)
+    endings = {desk: desk.get("/v1/consent/endings").json()["endings"] for desk in (carer, cared, stranger)}
+    assert [(one["event"], one["days"], one["ends_at"]) for one in endings[cared] if one["kind"] == "consent"] == [
+        (yes.id, 7, ends)
+    ]
+    assert set(endings[cared][0]) == set(examples.ENDING)
+    assert [(one["authority"], one["held_by_you"]) for one in endings[cared] if one["authority"]] == [(id, False)]
+    assert [(one["authority"], one["held_by_you"]) for one in endings[carer]] == [(id, True)]
+    assert endings[stranger] == []
+    seen = carer.get(f"/v1/consent/endings?authority={id}").json()["endings"]
+    assert [one["event"] for one in seen] == [yes.id]
+    sent = [one["notice"] for one in town.get("/v1/webhook-deliveries").json()["deliveries"]]
+    [told] = [one["data"] for one in sent if one["type"] == "consent.ending"]
+    assert (told["categories"], told["days"]) == ([VISITS], 7)
+    assert who not in str(told)
+    kept = Concealment(id=str(uuid.uuid4()), person=who, set_by=who, since=1, categories=(VISITS,))
+    with written(town) as connection:
+        authorities.conceal(connection, kept)
+    assert carer.get(f"/v1/consent/endings?authority={id}").json() == {"endings": []}
+    assert cared.post(f"/v1/consent/records/{cared.record(CHARITY_TERM)['id']}/withdraw").status_code == 200
+    assert [one["kind"] for one in cared.get("/v1/consent/endings").json()["endings"]] == ["authority"]
+
+
 def test_an_authority_of_somebody_else_is_one_that_does_not_exist(town: World) -> None:
     stranger, cared = Desk(town, story("stale-extract")), Desk(town, story("consent-not-given"))
     id = given(town, "consent-not-given", "all-returned", By.CHOSEN)
     record = cared.record(CHARITY_TERM)["id"]
-    paths = ("records", f"records/{record}", "history", "requests")
+    paths = ("records", f"records/{record}", "history", "requests", "endings")
     for path in paths:
         theirs = stranger.get(f"/v1/consent/{path}?authority={id}")
         nothing = stranger.get(f"/v1/consent/{path}?authority={uuid.uuid4()}")

@@ -193,6 +193,23 @@ STANDING: dict[str, Any] = {
     ],
 }
 
+ENDING: dict[str, Any] = {
+    "kind": "consent",
+    "sentence": "This consent ends by itself on that day. To go on, agree again; to stop, do nothing.",
+    "ends_at": 1795600000,
+    "days": 30,
+    "told_at": 1793008000,
+    "by": "self",
+    "event": _EVENT,
+    "agreement": "dsa-2026-014",
+    "organisation": "uk/nhs/XZZ01",
+    "purpose": "direct-care.discharge-planning",
+    "categories": ["support.plan"],
+    "authority": "",
+    "held_by_you": False,
+    "why": "end",
+}
+
 AUTHORITY: dict[str, Any] = {
     "id": "019abcde-0000-7000-8000-000000000014",
     "by": "consent",
