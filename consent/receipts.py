@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import Struct
 
 from consent.model import DPV, Event, Kind, Recorded
-from consent.words import DPV_OBJECTED
+from consent.words import DPV_OBJECTED, EASY_READ, ENGLISH, WELSH
 
 SCHEMA = "https://w3id.org/dpv/guides/consent-27560"
 MEDIA_TYPE = "consent-receipt+jwt"
@@ -62,6 +62,10 @@ _DID: dict[Kind, str] = {
     Kind.OPTED_OUT: "You opted out of uses beyond your own care, everywhere.",
     Kind.OPTED_IN: "You ended your opt-out.",
 }
+
+
+_NAMED = {ENGLISH: "English", WELSH: "Welsh", EASY_READ: "Easy Read"}
+"""Form of the words → what it is called in plain words."""
 
 
 class Party(Struct, frozen=True):
@@ -292,4 +296,4 @@ def _ground(bases: Mapping[str, str]) -> list[str]:
 def _words(notice: Mapping[str, str]) -> str:
     if not notice["hash"]:
         return "none: this decision needs none"
-    return f"in {notice['language']}, SHA-256 {notice['hash']}"
+    return f"in {_NAMED.get(notice['language'], notice['language'])}, SHA-256 {notice['hash']}"

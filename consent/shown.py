@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.errors import LedgerCorrupt
 from consent.tables import consent_words
+from consent.words import EASY_READ, ENGLISH, WELSH
 
 
 class Format(StrEnum):
@@ -23,8 +24,17 @@ class Format(StrEnum):
     EASY_READ = "easy-read"
 
 
-LANGUAGES = ("en", "cy")
-"""Languages in which a notice is offered, BCP 47; what is stored may be in any."""
+FORMS: dict[str, Format] = {
+    ENGLISH: Format.STANDARD,
+    WELSH: Format.STANDARD,
+    EASY_READ: Format.EASY_READ,
+}
+"""Form in which a notice is offered → how it is written."""
+
+
+def format_of(language: str) -> Format:
+    """How the words of a tag are written."""
+    return FORMS.get(language, Format.STANDARD)
 
 
 class Shown(Struct, frozen=True):

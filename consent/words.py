@@ -215,3 +215,7 @@ NATIONAL_DATA_OPT_OUT = "national-data-opt-out"
 
 OPT_OUTS = frozenset({NATIONAL_DATA_OPT_OUT})
 """The opt-outs there are: NHS national data opt-out, policy 4.0."""
+
+ENGLISH, WELSH, EASY_READ = "en", "cy", "en-simple"
+"""The forms in which a notice is offered, as BCP 47 tags; what is stored may be in any. `simple` is the variant
+that IANA's Language Subtag Registry calls "Simplified form": the tag alone says in an event which form was read."""

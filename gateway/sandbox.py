@@ -195,6 +195,7 @@ def _event(act: ConsentAct, person_id: str, vocabulary: Vocabulary, now: int) ->
     return recording.event(
         Kind(act.kind),
         person_id,
+        vocabulary,
         vocabulary.agreements[act.agreement],
         act.categories,
         actor=person_id,

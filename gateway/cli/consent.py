@@ -12,12 +12,13 @@ import typer
 
 from consent import rebuilding
 from consent.model import Channel, Kind
-from consent.words import NATIONAL_DATA_OPT_OUT
+from consent.words import ENGLISH, NATIONAL_DATA_OPT_OUT
 from gateway import db
 from gateway.cli.shared import ASKED_FOR, Data, out
 from gateway.consents import exchange, recording, revisions
 from gateway.consents.answering import Reply
 from gateway.consents.counter import Heard, counter
+from gateway.consents.wordings import choose
 from gateway.demo import progress
 from gateway.errors import NotFound
 from gateway.identity.identifiers import NHS_NUMBER, normalise
@@ -28,6 +29,7 @@ group = typer.Typer(no_args_is_help=True, help="Record what a citizen decided, f
 Of = Annotated[str, typer.Option(prompt="Identifier of the citizen", help=ASKED_FOR)]
 System = Annotated[str, typer.Option(help="URI of the identifier's system.")]
 Staff = Annotated[str, typer.Option(help="Opaque id of the member of staff who assists.")]
+Read = Annotated[str, typer.Option(help="Words that were read: en, cy (Welsh) or en-simple (Easy Read).")]
 How = Annotated[Channel, typer.Option(help="How the citizen said it.")]
 
 
@@ -51,6 +53,7 @@ def consent_record(
     staff: Staff = "staff",
     channel: How = Channel.IN_PERSON,
     days: Annotated[int, typer.Option(help="How long a consent holds.", min=1, max=3650)] = 180,
+    language: Read = ENGLISH,
     read_back: Annotated[bool, typer.Option("--read-back", help="You read it back and heard a yes.")] = False,
     evidence: Annotated[str, typer.Option(help="SHA-256 of the paper or the recording.")] = "",
 ) -> None:
@@ -60,7 +63,7 @@ def consent_record(
 
     async def work() -> int:
         async with counter(load(data)) as at:
-            return await at.record(Kind(kind), citizen, agreement, category, heard, days=days)
+            return await at.record(Kind(kind), citizen, agreement, category, heard, days=days, language=language)
 
     out.print(f"Recorded as decision {asyncio.run(work())} of this citizen, and logged.")
 
@@ -147,6 +150,7 @@ def consent_answer(
     request: str,
     data: Data,
     yes: Annotated[bool, typer.Option("--yes/--no", help="What the citizen said.", prompt="Yes?")] = False,
+    language: Read = ENGLISH,
     identifier: Of = "",
     identifier_system: System = NHS_NUMBER,
     channel: How = Channel.IN_PERSON,
@@ -159,9 +163,9 @@ def consent_answer(
             made = next((one for one in at.desk.answering.inbox(person) if f"cr_{one.id}" == request), None)
             if made is None:
                 raise NotFound("The citizen is not being asked that.")
-            text, hash_ = at.desk.answering.words(made)
-            out.print(text, highlight=False, markup=False)
-            reply = Reply(yes, notice_hash=hash_, language="en")
+            words = choose(at.desk.answering.words(made), language)
+            out.print(words.text, highlight=False, markup=False)
+            reply = Reply(yes, notice_hash=words.hash)
             return (await at.desk.answering.answer(person, made.id, reply, channel=channel))[1]
 
     out.print(f"Recorded as decision {asyncio.run(work())} of this citizen, and logged.")

@@ -5,7 +5,6 @@ off."""
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
 
@@ -20,7 +19,7 @@ from consent.deciding import NotAllowed
 from consent.errors import WiderThanAsked
 from consent.model import Event, Provision, Recorded
 from consent.requests import Answer, Request
-from consent.shown import Shown, keep
+from consent.shown import keep
 from consent.words import Channel, Kind, State
 from gateway import db
 from gateway.audit.log import Log
@@ -30,7 +29,7 @@ from gateway.consents.grounds import grounded
 from gateway.consents.recording import DAY_S, Also, entry
 from gateway.consents.requests import event as event_of
 from gateway.consents.requests import moved
-from gateway.consents.wordings import notice
+from gateway.consents.wordings import Offered, notices, read, shown
 from gateway.errors import NotFound, NoticeChanged
 from gateway.notices import outbox
 from gateway.policy.vocabulary import Vocabulary
@@ -40,14 +39,13 @@ ANSWERED = "consent-request.answered"
 
 
 class Reply(Struct, frozen=True):
-    """What an answer consists of. `categories` none and `given` false is a no. `words`: SHA-256 (hexadecimal) and
-    BCP 47 language of what was read; needed for a yes."""
+    """What an answer consists of. `categories` none and `given` false is a no. `notice_hash`: SHA-256 (hexadecimal)
+    of what was read, which says in which form; needed for a yes."""
 
     given: bool
     provision: Provision | None = None
     days: int = 0
     notice_hash: str = ""
-    language: str = ""
 
 
 class Answering:
@@ -83,14 +81,15 @@ class Answering:
             hidden = self._authorities.hidden(connection, person)
         return visible(found, _about, subject, hidden, viewer, now)
 
-    def words(self, made: Request) -> tuple[str, str]:
-        """What is to be read before a request is answered, and its SHA-256 (hexadecimal). Raises NotFound when its
-        agreement is no longer there."""
-        agreement = self._law().agreements.get(made.asked.agreement)
+    def words(self, made: Request) -> Offered:
+        """What is to be read before a request is answered, in every form. Raises NotFound when its agreement is no
+        longer there."""
+        law, asked = self._law(), made.asked
+        agreement = law.agreements.get(asked.agreement)
         if agreement is None:
             raise NotFound
-        text = notice(agreement, made.asked.provision.categories)
-        return text, hashlib.sha256(text.encode()).hexdigest()
+        categories = asked.provision.categories
+        return notices(law, agreement, categories, recipient=made.organisation, purpose=asked.purpose)
 
     def acts_for(self, holder: str, authority: str) -> str:
         """The person for whom `holder` acts by the authority of this id. Raises NotFound: no such authority, and
@@ -129,7 +128,8 @@ class Answering:
             if not requests.narrows(provision, made.asked.provision):
                 raise WiderThanAsked
             kind = Kind.GIVEN if reply.given else Kind.REFUSED
-            if reply.given and reply.notice_hash != self.words(made)[1]:
+            words = read(self.words(made), reply.notice_hash) if reply.given else None
+            if reply.given and words is None:
                 raise NoticeChanged
             matter = Matter(made.asked.purpose, provision.categories)
             may = self._authorities.may_decide(connection, person, actor, kind, made.organisation, matter)
@@ -149,8 +149,8 @@ class Answering:
                 actor=actor,
                 channel=channel,
                 expires_at=until,
-                notice_hash=reply.notice_hash if reply.given else "",
-                language=reply.language if reply.given else "",
+                notice_hash=words.hash if words else "",
+                language=words.language if words else "",
                 predecessor=may.overrides[0] if reply.given and may.overrides else "",
                 request=made.id,
                 by=may.by,
@@ -162,9 +162,8 @@ class Answering:
             if agreement is not None:  # without it no yes comes this far
                 event = grounded(event, agreement)
             recorded = ledger.record(connection, event)
-            if reply.given:
-                words = self.words(made)[0]
-                keep(connection, Shown(event.agreement, words, now, reply.language, revision=event.revision))
+            if words is not None:
+                keep(connection, shown(words, event))
             if self._waits(connection, event):
                 return event, recorded
             answer = Answer(

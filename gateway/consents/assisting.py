@@ -9,7 +9,6 @@ member of staff is named by a token, in a role that the agreement allows, and st
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -23,8 +22,8 @@ from consent import ledger
 from consent.authority import Matter
 from consent.deciding import NotAllowed
 from consent.model import Event, Provision, Recorded
-from consent.shown import Shown, keep
-from consent.words import PERMITTING, Channel, Kind
+from consent.shown import keep
+from consent.words import Channel, Kind
 from gateway import db
 from gateway.audit.log import Log
 from gateway.consents.authority import Authorities, not_yours
@@ -33,7 +32,7 @@ from gateway.consents.grounds import grounded
 from gateway.consents.objecting import Objecting
 from gateway.consents.recording import DAY_S, Also, entry
 from gateway.consents.terms import in_force, purpose_of
-from gateway.consents.wordings import notice
+from gateway.consents.wordings import Offered, Words, notices, read, shown
 from gateway.errors import FieldFault, Invalid, NotFound
 from gateway.identity.people import People
 from gateway.model import Caller, Identifier
@@ -48,7 +47,7 @@ class Said(Struct, frozen=True, kw_only=True):
     """What a citizen said to staff. `subject`, `verify`: the citizen; one thing at least is verified. `decided_by`:
     who decided for them, if it was not they. `provision`: for objections its categories may be empty, which means
     all. `days`: how long a consent holds. `evidence`: SHA-256 (hexadecimal) of the paper or the recording.
-    `notice_hash`: of the words that were read out, for a consent; `code`: of an opt-out."""
+    `notice_hash`: of the words that were read out, for a consent: it says in which form; `code`: of an opt-out."""
 
     verb: Verb
     subject: Identifier
@@ -61,7 +60,6 @@ class Said(Struct, frozen=True, kw_only=True):
     days: int = 180
     evidence: str = ""
     notice_hash: str = ""
-    language: str = "en"
     code: str = ""
     decided_by: Identifier | None = None
 
@@ -94,17 +92,21 @@ class Assisting:
         """Epoch seconds, by the clock that decisions are recorded at."""
         return int(self._clock())
 
-    def words(self, caller: Caller, agreement: str, categories: tuple[str, ...]) -> tuple[str, str]:
-        """What is to be read out before a consent, and its SHA-256. Raises NoAgreement, AssistanceNotAllowed."""
-        text = notice(self._allowed(caller, agreement), categories)
-        return text, hashlib.sha256(text.encode()).hexdigest()
+    def words(self, caller: Caller, id: str, categories: tuple[str, ...], purpose: str = "") -> Offered:
+        """What is to be read out before a consent, in every form. Raises NoAgreement, AssistanceNotAllowed,
+        Invalid."""
+        agreement = self._allowed(caller, id)
+        return self._words(caller, agreement, categories, purpose)
 
     async def record(self, caller: Caller, said: Said) -> tuple[Event, int]:
         """Write down what a citizen said; gives the event and its place in their chain. Raises NoAgreement,
         AssistanceNotAllowed, Invalid, NotFound (nobody of that identifier, or what was verified does not fit),
         DecisionNotYours and consent.errors.EventRefused."""
         agreement = self._allowed(caller, said.agreement)
-        words = notice(agreement, said.provision.categories)
+        words = None
+        if said.verb == "give":
+            offered = self._words(caller, agreement, said.provision.categories, said.purpose)
+            words = read(offered, said.notice_hash)
         _check(said, words)
         person = await self._person(said.subject, said.verify, caller)
         actor = person
@@ -112,10 +114,8 @@ class Assisting:
             actor = await self._person(said.decided_by, {}, caller)
         if said.verb not in KINDS:
             return await self._beside(caller, said, person, actor)
-        event = self._event(caller, said, agreement, person)
-        decided, recorded = await asyncio.to_thread(
-            self._write, event, actor, words if event.kind in PERMITTING else ""
-        )
+        event = self._event(caller, said, agreement, person, words)
+        decided, recorded = await asyncio.to_thread(self._write, event, actor, words)
         await self._log.append(entry(decided, recorded.hash))
         return decided, recorded.seq
 
@@ -147,7 +147,14 @@ class Assisting:
         out = said.verb == "opt-out"
         return await self._objecting.opt(person, said.code, out=out, actor=actor, channel=said.channel)
 
-    def _event(self, caller: Caller, said: Said, agreement: Agreement, person: str) -> Event:
+    def _words(self, caller: Caller, agreement: Agreement, categories: tuple[str, ...], purpose: str) -> Offered:
+        law, organisation = self._vocabulary(), caller.organisation
+        named = purpose_of(agreement, purpose)
+        if not set(categories) <= {category for term in agreement.terms for category in term.categories}:
+            raise Invalid(errors=[FieldFault("/categories", "not-in-agreement", "categories of the agreement")])
+        return notices(law, agreement, categories, recipient=organisation, purpose=named)
+
+    def _event(self, caller: Caller, said: Said, agreement: Agreement, person: str, words: Words | None) -> Event:
         now, given = self.now(), said.verb == "give"
         event = Event(
             id=str(uuid_utils.uuid7()),
@@ -161,23 +168,20 @@ class Assisting:
             actor=caller.user.id if caller.user else "",
             channel=said.channel,
             expires_at=now + said.days * DAY_S if given else 0,
-            notice_hash=said.notice_hash if given else "",
-            language=said.language if given else "",
+            notice_hash=words.hash if words else "",
+            language=words.language if words else "",
             read_back=said.read_back,
             evidence=said.evidence,
         )
         return grounded(event, agreement)
 
-    def _write(self, event: Event, actor: str, words: str) -> tuple[Event, Recorded]:
+    def _write(self, event: Event, actor: str, words: Words | None) -> tuple[Event, Recorded]:
         with db.write(self._engine) as connection:
             ledger.hold(connection, event.person)
             decided = self._judged(connection, event, actor)
             recorded = ledger.record(connection, decided)
-            if words:
-                keep(
-                    connection,
-                    Shown(decided.agreement, words, decided.at, decided.language, revision=decided.revision),
-                )
+            if words is not None:
+                keep(connection, shown(words, decided))
             if self._told is not None:
                 self._told(connection, decided, recorded)
             return decided, recorded
@@ -200,7 +204,7 @@ class Assisting:
         )
 
 
-def _check(said: Said, words: str) -> None:
+def _check(said: Said, words: Words | None) -> None:
     faults = []
     if not said.read_back:
         faults.append(FieldFault("/read_back", "not-read-back", "true: read it back, and hear a yes"))
@@ -210,7 +214,7 @@ def _check(said: Said, words: str) -> None:
         faults.append(FieldFault("/channel", "unknown-code", "phone, paper or in-person"))
     if not said.verify and said.verb in ("give", "opt-in"):
         faults.append(FieldFault("/subject/verify", "missing", "what shows that it is this person"))
-    if said.verb == "give" and said.notice_hash != hashlib.sha256(words.encode()).hexdigest():
+    if said.verb == "give" and words is None:
         faults.append(FieldFault("/notice_hash", "not-these-words", "of the words for exactly these categories"))
     if faults:
         raise Invalid(errors=faults)

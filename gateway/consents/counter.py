@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from consent.authority import Matter
 from consent.deciding import NotAllowed
-from consent.words import PERMITTING, Channel, Kind
+from consent.words import ENGLISH, PERMITTING, Channel, Kind
 from gateway import db, keyring
 from gateway.audit.log import Log
 from gateway.consents import recording
@@ -49,11 +49,13 @@ class Counter:
         return recording.found(self.desk.engine, self._keys, citizen)
 
     async def record(
-        self, kind: Kind, citizen: Identifier, agreement: str, categories: Sequence[str], heard: Heard, *, days: int
-    ) -> int:
+        self, kind: Kind, citizen: Identifier, agreement: str, categories: Sequence[str], heard: Heard, *,
+        days: int, language: str = ENGLISH,
+    ) -> int:  # fmt: skip
         """Record what a citizen decided; gives its place in their chain. Raises NotFound, Malformed,
         DecisionNotYours and as `recording.record`."""
-        terms = self.desk.law().agreements.get(agreement)
+        law = self.desk.law()
+        terms = law.agreements.get(agreement)
         if terms is None:
             raise NotFound("There is no agreement of that id.")
         person = self.person(citizen)
@@ -62,12 +64,14 @@ class Counter:
         decided = recording.event(
             kind,
             person,
+            law,
             terms,
             categories,
             actor=heard.staff,
             channel=heard.channel,
             now=now,
             lifetime_s=lifetime_s,
+            language=language,
         )
         decided = replace(decided, read_back=heard.read_back, evidence=heard.evidence)
         with db.read(self.desk.engine) as connection:
@@ -78,7 +82,9 @@ class Counter:
             raise not_yours(may)
         if kind in PERMITTING and may.overrides:
             decided = replace(decided, predecessor=may.overrides[0])
-        return await recording.record(self.desk.engine, self._log, decided)
+        read = recording.words(law, terms, categories, language) if kind in PERMITTING else None
+        also = recording.kept(read) if read else None
+        return await recording.record(self.desk.engine, self._log, decided, also)
 
 
 @asynccontextmanager

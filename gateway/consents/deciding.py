@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import hashlib
 import time
 from collections.abc import Callable, Mapping
 
@@ -24,9 +23,9 @@ from consent.concealment import may_see
 from consent.deciding import NotAllowed
 from consent.errors import AlreadyWithdrawn
 from consent.model import Channel, Event, Kind, Provision, Recorded, Standing, State
-from consent.shown import Shown, keep
+from consent.shown import keep
 from consent.tables import consent_event
-from consent.words import PERMITTING, By
+from consent.words import ENGLISH, PERMITTING, By
 from gateway import db
 from gateway.audit.log import Log
 from gateway.consents import recording
@@ -36,7 +35,7 @@ from gateway.consents.grounds import grounded
 from gateway.consents.propagation import Propagation
 from gateway.consents.records import Part, Record, Sharing, known_sources, records, sharings
 from gateway.consents.wishes import KINDS, Decision, check, taken_away
-from gateway.consents.wordings import notice as words_of
+from gateway.consents.wordings import Offered, Words, choose, notices, read, shown
 from gateway.errors import NotFound, NoticeChanged
 from gateway.identity.tables import person_identifier
 from gateway.policy.vocabulary import Vocabulary
@@ -71,14 +70,6 @@ class Past(Struct, frozen=True, kw_only=True):
     receipt: str
 
 
-class Words(Struct, frozen=True):
-    """What the citizen reads before deciding."""
-
-    text: str
-    language: str
-    hash: str
-
-
 class Deciding:
     """Decisions of citizens over one ledger. `accepts`: source → identifier systems it takes. Its methods but
     `decide` and `withdraw` read the database: call them from a thread."""
@@ -107,19 +98,26 @@ class Deciding:
         with db.read(self._engine) as connection:
             return self._seen(connection, person, viewer, self._records(connection, person))
 
-    def record(self, person: str, id: str, viewer: str = "") -> tuple[Record, Words]:
-        """One sharing, and the words to read before deciding. Raises NotFound."""
+    def record(self, person: str, id: str, viewer: str = "", accept: str = "") -> tuple[Record, Words]:
+        """One sharing, and the words to read before deciding, in the form that `accept` (an Accept-Language header)
+        asks for. Raises NotFound."""
         with db.read(self._engine) as connection:
             found = self._seen(connection, person, viewer, self._records(connection, person, only=id))
         if not found:
             raise NotFound
-        return found[0], self.words(id)
+        return found[0], choose(self.words(id), accept)
 
-    def words(self, id: str) -> Words:
-        """The notice of one sharing. Raises NotFound."""
+    def words(self, id: str) -> Offered:
+        """The notice of one sharing, in every form. Raises NotFound."""
         sharing = self._sharing(id)
-        text = words_of(sharing.agreement, tuple(sharing.term.categories))
-        return Words(text, "en", hashlib.sha256(text.encode()).hexdigest())
+        return notices(
+            self._vocabulary(),
+            sharing.agreement,
+            sharing.term.categories,
+            recipient=sharing.recipient,
+            purpose=sharing.purpose,
+            source=sharing.term.source,
+        )
 
     def history(self, person: str, viewer: str = "") -> tuple[list[Past], str]:
         """What was decided about a citizen, oldest first, and whether their chain is `verified` or `broken`.
@@ -152,7 +150,7 @@ class Deciding:
         all of the record); nothing is recorded. Raises NotFound, Invalid."""
         if withdraw:
             sharing = self._sharing(decision.record)
-            event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), Channel.WEB, 0, "")
+            event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), Channel.WEB, 0)
         else:
             event, _ = await self._meant(person, decision, "", Channel.WEB)
         return await asyncio.to_thread(self._events, person), event
@@ -172,9 +170,11 @@ class Deciding:
             if decision.verb != "refuse":
                 provision = await asyncio.to_thread(self._spelt_out, person, sharing, provision)
         kind = KINDS[decision.verb]
-        words = self.words(decision.record) if kind in PERMITTING else None
-        notice = words.hash if words is not None else ""
-        return self._event(person, sharing, kind, provision, channel, decision.days, notice), words
+        words = None
+        if kind in PERMITTING:
+            offered = self.words(decision.record)
+            words = read(offered, decision.notice_hash) or offered[ENGLISH]
+        return self._event(person, sharing, kind, provision, channel, decision.days, words), words
 
     def _events(self, person: str) -> list[Event]:
         with db.read(self._engine) as connection:
@@ -185,7 +185,7 @@ class Deciding:
         that did it. Raises as `decide`."""
         sharing = self._sharing(id)
         await self._require_seen(person, actor, id)
-        event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), channel, 0, "")
+        event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), channel, 0)
         try:
             return await self._record(event, actor or person)
         except AlreadyWithdrawn:
@@ -217,10 +217,7 @@ class Deciding:
                 event = self._in_right(connection, event, actor)
             recorded = ledger.record(connection, event)
             if words is not None:
-                keep(
-                    connection,
-                    Shown(event.agreement, words.text, event.at, words.language, revision=event.revision),
-                )
+                keep(connection, shown(words, event))
             self._propagation.tell(connection, event, recorded)
             return event, recorded
 
@@ -263,7 +260,7 @@ class Deciding:
         provision: Provision,
         channel: Channel,
         days: int,
-        notice: str,
+        words: Words | None = None,
     ) -> Event:
         now = int(self._clock())
         given = kind in PERMITTING
@@ -279,8 +276,8 @@ class Deciding:
             actor=person,
             channel=channel,
             expires_at=now + days * recording.DAY_S if given else 0,
-            notice_hash=notice,
-            language="en" if given else "",
+            notice_hash=words.hash if words else "",
+            language=words.language if words else "",
         )
         return grounded(event, sharing.agreement)
 

@@ -12,7 +12,6 @@ from consent.conditions import Conditions, Frequency
 from consent.model import Event, Provision
 from consent.revising import Flow, Terms, revision
 from consent.words import Unit
-from gateway.consents.wordings import notice
 from gateway.policy.vocabulary import Agreement, Term
 
 SEVERAL = ", "
@@ -55,8 +54,9 @@ def terms_of(agreement: Agreement) -> Terms:
 
 
 def words(agreement: Agreement) -> str:
-    """What a citizen reads of the whole agreement, in English."""
-    return notice(agreement, sorted({category for term in agreement.terms for category in term.categories}))
+    """What the agreement says of itself, in English: a change of it alone is a change of wording."""
+    categories = sorted({category for term in agreement.terms for category in term.categories})
+    return f"{agreement.title}. {agreement.summary} About: {', '.join(categories)}."
 
 
 def _flows(agreement: Agreement, term: Term) -> Iterator[Flow]:

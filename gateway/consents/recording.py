@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,23 +18,23 @@ from sqlalchemy import Connection, Engine, func, select
 from consent import ledger
 from consent.chain import event_of
 from consent.model import Channel, Event, Kind, Provision, Recorded
-from consent.shown import Shown, keep
+from consent.shown import keep
 from consent.tables import consent_event
-from consent.words import PERMITTING
+from consent.words import ENGLISH, PERMITTING
 from gateway import db, keyring
 from gateway.audit.events import Entry
 from gateway.audit.log import Log
 from gateway.audit.seen import Seen
 from gateway.audit.tables import entry as log_entry
 from gateway.consents.grounds import grounded
-from gateway.consents.wordings import notice
+from gateway.consents.wordings import Words, notices, shown
 from gateway.errors import Malformed, NotFound
 from gateway.identity.sealing import person_keys
 from gateway.identity.tables import person_identifier
 from gateway.keyring import Keyring
 from gateway.model import Identifier
 from gateway.policy.law import in_force
-from gateway.policy.vocabulary import Agreement
+from gateway.policy.vocabulary import Agreement, Vocabulary
 from gateway.settings import Settings
 
 DAY_S = 86_400
@@ -45,15 +44,17 @@ Also = Callable[[Connection, Event, Recorded], None]
 
 
 def event(
-    kind: Kind, person: str, agreement: Agreement, categories: Sequence[str], *, actor: str, channel: Channel,
-    now: int, lifetime_s: int = 0, predecessor: str = "",
+    kind: Kind, person: str, law: Vocabulary, agreement: Agreement, categories: Sequence[str], *, actor: str,
+    channel: Channel, now: int, lifetime_s: int = 0, predecessor: str = "", language: str = ENGLISH,
 ) -> Event:  # fmt: skip
-    """One decision about an agreement's single recipient and purpose. Raises Malformed when a category is not in
-    the agreement: a citizen is never asked for more than it could use."""
+    """One decision about an agreement's single recipient and purpose, on the words of one of consent.shown.FORMS.
+    Raises Malformed when a category is not in the agreement: a citizen is never asked for more than it could
+    use; or when there are no words in that form."""
     held = {category for term in agreement.terms for category in term.categories}
     if not categories or not set(categories) <= held:
         raise Malformed("Name one or more categories that the agreement holds.")
     given = kind in PERMITTING
+    read = words(law, agreement, categories, language) if given else None
     decided = Event(
         id=str(uuid_utils.uuid7()),
         kind=kind,
@@ -66,11 +67,29 @@ def event(
         actor=actor,
         channel=channel,
         expires_at=now + lifetime_s if given else 0,
-        notice_hash=hashlib.sha256(notice(agreement, categories).encode()).hexdigest() if given else "",
-        language="en" if given else "",
+        notice_hash=read.hash if read else "",
+        language=read.language if read else "",
         predecessor=predecessor,
     )
     return grounded(decided, agreement)
+
+
+def words(law: Vocabulary, agreement: Agreement, categories: Sequence[str], language: str) -> Words:
+    """What is read to a citizen in one of consent.shown.FORMS. Raises Malformed when it is not there in that
+    form."""
+    found = notices(law, agreement, categories).get(language)
+    if found is None:
+        raise Malformed("There are no words of this agreement in that language.")
+    return found
+
+
+def kept(read: Words) -> Also:
+    """Keeps the words that a decision was made on, in its transaction."""
+
+    def also(connection: Connection, decided: Event, _: Recorded) -> None:
+        keep(connection, shown(read, decided))
+
+    return also
 
 
 async def record(engine: Engine, log: Log, decided: Event, also: Also | None = None) -> int:
@@ -107,7 +126,7 @@ async def log_missing(engine: Engine, log: Log) -> int:
 
 async def assist(
     settings: Settings, kind: Kind, citizen: Identifier, agreement: str, categories: Sequence[str], *,
-    actor: str, channel: Channel, days: int,
+    actor: str, channel: Channel, days: int, language: str = ENGLISH,
 ) -> int:  # fmt: skip
     """Record a decision for a citizen whom staff assist, from outside a running gateway. Raises NotFound for an
     unknown citizen or agreement, and as `record`."""
@@ -116,7 +135,8 @@ async def assist(
     deadline_ms, seen = settings.log_commit_deadline_ms, Seen(settings.log_seen).read()
     log = Log(engine, keys, settings.log_origin, deadline_ms=deadline_ms, seen=seen)
     try:
-        terms = in_force(engine, settings.policy_keys).vocabulary.agreements.get(agreement)
+        law = in_force(engine, settings.policy_keys).vocabulary
+        terms = law.agreements.get(agreement)
         if terms is None:
             raise NotFound("There is no agreement of that id.")
         await log.start()
@@ -126,16 +146,11 @@ async def assist(
         with db.read(engine) as connection:
             erased = ledger.person_wide(connection, person).erased if kind in PERMITTING else ""
         decided = event(
-            kind, person, terms, categories, actor=actor, channel=channel, now=now, lifetime_s=lifetime_s,
-            predecessor=erased,
+            kind, person, law, terms, categories, actor=actor, channel=channel, now=now, lifetime_s=lifetime_s,
+            predecessor=erased, language=language,
         )  # fmt: skip
-        words = Shown(terms.id, notice(terms, categories), now, revision=decided.revision)
-
-        def shown(connection: Connection, event: Event, _: Recorded) -> None:
-            if event.kind in PERMITTING:
-                keep(connection, words)
-
-        return await record(engine, log, decided, shown)
+        also = kept(words(law, terms, categories, language)) if kind in PERMITTING else None
+        return await record(engine, log, decided, also)
     finally:
         await log.close()
         engine.dispose()

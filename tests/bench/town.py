@@ -165,7 +165,8 @@ def _first_plan(plan: httpx.Response) -> str:
 
 
 def _consent(settings: Settings, residents: tuple[Resident, ...]) -> None:
-    agreement = law.load(settings.policies_dir).agreements[AGREEMENT]
+    vocabulary = law.load(settings.policies_dir)
+    agreement = vocabulary.agreements[AGREEMENT]
     keys = person_keys(keyring.load(settings.keys))
     now = int(time.time())
     wanted = [Linking((normalise(NHS_NUMBER, one.nhs_number),)) for one in residents]
@@ -174,7 +175,7 @@ def _consent(settings: Settings, residents: tuple[Resident, ...]) -> None:
         with db.write(engine) as connection:
             for person in bulk_link(connection, keys, wanted, now=now):
                 decided = recording.event(
-                    Kind.GIVEN, person, agreement, CONSENTED,
+                    Kind.GIVEN, person, vocabulary, agreement, CONSENTED,
                     actor=person, channel=Channel.PAPER, now=now, lifetime_s=180 * recording.DAY_S,
                 )  # fmt: skip
                 ledger.record(connection, decided)

@@ -91,7 +91,7 @@ def test_a_receipt_of_a_consent_says_what_was_read_and_when_it_ends() -> None:
     assert found["dct:valid"] == {"from": "2027-01-15T08:00:00Z", "until": "2028-01-15T08:00:00Z"}
     words = receipts.plain(found)
     assert "It ends by itself: 15 January 2028, 08:00 UTC" in words
-    assert f"in cy, SHA-256 {'cd' * 32}" in words
+    assert f"in Welsh, SHA-256 {'cd' * 32}" in words
 
 
 def test_the_citizen_is_named_by_the_recipients_handle_alone() -> None:
@@ -141,3 +141,11 @@ def test_an_event_of_before_grounds_were_written_down_gets_those_of_its_agreemen
     found = claims(event(Kind.GIVEN))
     assert found["dpv:hasLegalBasis"] == {"lawful": "6(1)(a)", "confidentiality": "explicit-consent"}
     assert "Agreement as it was then" not in receipts.plain(found)
+
+
+@pytest.mark.parametrize(
+    ("language", "named"), [("en", "English"), ("en-simple", "Easy Read"), ("cy", "Welsh"), ("pl", "pl")]
+)
+def test_a_receipt_names_the_form_that_was_read(language: str, named: str) -> None:
+    found = claims(event(Kind.GIVEN, notice_hash="cd" * 32, language=language, expires_at=1_831_536_000))
+    assert f"Words you were shown: in {named}, SHA-256" in receipts.plain(found)

@@ -238,7 +238,8 @@ def decide(
         decided = recording.event(
             kind,
             recording.found(engine, keyring.load(world.settings.keys), identifier(told)),
-            vocabulary.load().agreements[agreement or told.ask.agreement],
+            law := vocabulary.load(),
+            law.agreements[agreement or told.ask.agreement],
             categories,
             actor="citizen",
             channel=Channel.PAPER,

@@ -68,6 +68,9 @@ def test_a_patient_says_yes_to_less_than_was_asked_and_the_ward_sees_just_that(t
     desk = Desk(town, told)
     [asked] = desk.get("/v1/consent/requests").json()["requests"]
     assert set(asked) == set(examples.ASKED)
+    in_welsh = httpx.get(f"{town.url}/v1/consent/requests", headers=desk.headers | {"Accept-Language": "cy"})
+    welsh = in_welsh.json()["requests"][0]["notice"]
+    assert (welsh["language"], welsh["hash"] != asked["notice"]["hash"]) == ("cy", True)
     assert asked["reason"] == examples.REQUEST["reason"]
     assert desk.post(f"/v1/consent/requests/{id}/deferral").json()["state"] == "deferred"
     assert town.get(f"{PATH}/{id}").json()["state"] == "deferred"
@@ -77,8 +80,9 @@ def test_a_patient_says_yes_to_less_than_was_asked_and_the_ward_sees_just_that(t
     assert (refused.status_code, refused.json()["reason"]) == (409, "wider-than-asked")
     unread = desk.post(f"/v1/consent/requests/{id}/answer", answer)
     assert (unread.status_code, unread.json()["code"]) == (409, "notice-changed")
-    done = desk.post(f"/v1/consent/requests/{id}/answer", answer | {"notice_hash": asked["notice"]["hash"]})
+    done = desk.post(f"/v1/consent/requests/{id}/answer", answer | {"notice_hash": welsh["hash"]})
     assert done.status_code == 201, done.text
+    assert desk.claims(done.json())["dpv:hasNotice"]["language"] == "cy"
     assert desk.claims(done.json())["dpv:hasLegalBasis"] == {
         "lawful": "6(1)(a)",
         "confidentiality": "explicit-consent",

@@ -116,6 +116,30 @@ def test_a_receipt_is_checked_offline_and_one_that_was_changed_is_not_believed(w
         assert not checked(world, wrong).ok
 
 
+@pytest.mark.parametrize(
+    ("asked", "language", "word", "named"),
+    [
+        ("cy-GB, en;q=0.5", "cy", "Os ydych yn cytuno", "Welsh"),
+        ("en-simple", "en-simple", "You can say no.\n", "Easy Read"),
+    ],
+)
+def test_whoever_agrees_to_welsh_or_easy_read_words_has_agreed_to_those(
+    desk: Desk, asked: str, language: str, word: str, named: str
+) -> None:
+    record = desk.record(CHARITY_TERM)["id"]
+    address = f"{desk.url}/v1/consent/records/{record}"
+    notice = httpx.get(address, headers=desk.headers | {"Accept-Language": asked}).json()["notice"]
+    assert (notice["language"], word in notice["text"]) == (language, True)
+    assert notice["hash"] == hashlib.sha256(notice["text"].encode()).hexdigest() != desk.notice(record)["hash"]
+    given = desk.decide(record, "give", categories=["support.plan"], notice_hash=notice["hash"])
+    assert given.status_code == 201, given.text
+    shown = desk.claims(given.json())["dpv:hasNotice"]
+    assert (shown["hash"], shown["language"]) == (notice["hash"], language)
+    assert f"in {named}, SHA-256" in desk.get(given.json()["receipt"], accept="text/plain").text
+    kept = httpx.get(shown["href"])
+    assert (kept.text, kept.headers["content-language"]) == (notice["text"], language)
+
+
 def test_a_stop_receipt_says_who_was_told_who_answered_and_who_erased(world: World, desk: Desk) -> None:
     record = desk.record(CHARITY_TERM)
     desk.give(record["id"], ["support.plan"])

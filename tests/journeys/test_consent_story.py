@@ -141,7 +141,8 @@ def test_a_decision_that_a_crash_kept_out_of_the_log_is_logged_at_the_next_start
             lost = recording.event(
                 Kind.REFUSED,
                 _person(town),
-                vocabulary.load().agreements["dsa-2026-014"],
+                law := vocabulary.load(),
+                law.agreements["dsa-2026-014"],
                 ["health.conditions"],
                 actor="staff-1",
                 channel=Channel.PAPER,

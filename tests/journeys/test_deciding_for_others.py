@@ -260,8 +260,10 @@ def assisted(town: World, told: Story, decision: str, *, role: str = "discharge-
     return town.post(sent | more, path=ASSISTED, role=role)
 
 
-def words(town: World) -> str:
-    reply = town.post({"agreement": "dsa-2026-014", "categories": PLAN}, path="/v1/consent/assisted/words")
+def words(town: World, language: str = "en") -> str:
+    asked = {"agreement": "dsa-2026-014", "categories": PLAN}
+    reply = town.post(asked, path="/v1/consent/assisted/words", **{"Accept-Language": language})
+    assert reply.json()["language"] == language
     assert hashlib.sha256(reply.json()["text"].encode()).hexdigest() == reply.json()["notice_hash"]
     hash_: str = reply.json()["notice_hash"]
     return hash_
@@ -269,12 +271,13 @@ def words(town: World) -> str:
 
 def test_what_is_said_on_the_telephone_counts_as_what_is_clicked_and_is_taken_back_as_easily(town: World) -> None:
     told = story("consent-withdrawn")
-    given = assisted(town, told, "give", notice_hash=words(town), days=30)
+    given = assisted(town, told, "give", notice_hash=words(town, "en-simple"), days=30)
     assert given.status_code == 201, given.text
     assert set(given.json()) == set(examples.ASSISTED_DONE)
     receipt = Desk(town, told).claims(given.json())
     assert receipt["dpv:hasLegalBasis"] == {"lawful": "6(1)(a)", "confidentiality": "explicit-consent"}
     assert len(receipt["agreement"]["revision"]) == 64
+    assert receipt["dpv:hasNotice"]["language"] == "en-simple"
     assert plan(town, told) == "returned"
     assert assisted(town, told, "withdraw", categories=[]).status_code == 201
     assert plan(town, told) in ("withheld", "no-consent")

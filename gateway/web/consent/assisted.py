@@ -14,11 +14,12 @@ from consent.model import Provision
 from consent.words import Channel
 from gateway.consents.assisting import Said
 from gateway.consents.terms import consentable, in_force, provision
+from gateway.consents.wordings import choose
 from gateway.model import Caller
 from gateway.policy.vocabulary import Vocabulary
 from gateway.web.bearer import active
 from gateway.web.consent import examples
-from gateway.web.consent.parts import Parts, private, shown
+from gateway.web.consent.parts import AcceptLanguage, Parts, private, shown
 from gateway.web.consent.requests import CODE, Category, Subject
 
 HEX = r"^(?:[0-9a-f]{64})?$"
@@ -31,6 +32,7 @@ class Words(BaseModel):
 
     agreement: str = Field(pattern=CODE, max_length=64)
     categories: list[Category] = Field(min_length=1, max_length=30)
+    purpose: str = Field(default="", max_length=80, description="The agreement's first, if left out.")
 
 
 class Body(BaseModel):
@@ -65,9 +67,10 @@ def router(parts: Parts) -> APIRouter:
         summary="What to read out before a citizen agrees",
         responses={200: shown("Read all of it out.", examples.WORDS)},
     )
-    def words(body: Words, who: caller) -> Response:
-        text, hash_ = assisting.words(who, body.agreement, tuple(one.code for one in body.categories))
-        return private({"text": text, "language": "en", "notice_hash": hash_})
+    def words(body: Words, who: caller, language: AcceptLanguage = "") -> Response:
+        named = tuple(one.code for one in body.categories)
+        chosen = choose(assisting.words(who, body.agreement, named, body.purpose), language)
+        return private({"text": chosen.text, "language": chosen.language, "notice_hash": chosen.hash})
 
     @routes.post(
         "/decisions",

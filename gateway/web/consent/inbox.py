@@ -15,11 +15,12 @@ from consent.model import Provision
 from consent.receipts import instant
 from consent.requests import Request
 from gateway.consents.answering import Answering, Reply
+from gateway.consents.wordings import choose
 from gateway.errors import NotFound
 from gateway.web.consent import examples
 from gateway.web.consent.acting import Acting
 from gateway.web.consent.acting import acting as of_whom
-from gateway.web.consent.parts import Parts, private, shown
+from gateway.web.consent.parts import AcceptLanguage, Parts, private, shown
 from gateway.web.consent.records import acknowledged
 from gateway.web.consent.requests import Category, categories
 
@@ -48,9 +49,9 @@ def router(parts: Parts) -> APIRouter:
         summary="What you are being asked",
         responses={200: shown("Oldest first.", {"requests": [examples.ASKED]})},
     )
-    def inbox(who: acting) -> Response:
+    def inbox(who: acting, language: AcceptLanguage = "") -> Response:
         person, viewer = who
-        return private({"requests": [_shown(one, answering) for one in answering.inbox(person, viewer)]})
+        return private({"requests": [_shown(one, answering, language) for one in answering.inbox(person, viewer)]})
 
     @routes.post(
         "/{id}/answer",
@@ -60,7 +61,7 @@ def router(parts: Parts) -> APIRouter:
     )
     async def answer(id: str, body: Answer, who: acting) -> Response:
         person, actor = who
-        reply = Reply(body.given, _provision(body), body.days, body.notice_hash, "en")
+        reply = Reply(body.given, _provision(body), body.days, body.notice_hash)
         event, seq = await answering.answer(person, _id(id), reply, actor=actor)
         return private(acknowledged(event.id, seq), 201)
 
@@ -69,10 +70,10 @@ def router(parts: Parts) -> APIRouter:
         summary="Not now: it stays open until it runs out",
         responses={200: shown("Nothing is shared meanwhile.", examples.ASKED | {"state": "deferred"})},
     )
-    async def defer(id: str, who: acting) -> Response:
+    async def defer(id: str, who: acting, language: AcceptLanguage = "") -> Response:
         person, actor = who
         made = await answering.defer(person, _id(id), actor=actor)
-        return private(await asyncio.to_thread(_shown, made, answering))
+        return private(await asyncio.to_thread(_shown, made, answering, language))
 
     return routes
 
@@ -92,9 +93,8 @@ def _id(id: str) -> str:
     return id.removeprefix("cr_")
 
 
-def _shown(made: Request, answering: Answering) -> dict[str, Any]:
-    """A request as the person reads it."""
-    text, hash_ = answering.words(made)
+def _shown(made: Request, answering: Answering, language: str) -> dict[str, Any]:
+    """A request as the person reads it, in the form that an Accept-Language header asks for."""
     return {
         "id": f"cr_{made.id}",
         "state": made.stored,
@@ -106,6 +106,6 @@ def _shown(made: Request, answering: Answering) -> dict[str, Any]:
         "reason": made.asked.reason,
         "days": made.asked.days,
         "expires_at": instant(made.expires_at),
-        "notice": {"text": text, "language": "en", "hash": hash_},
+        "notice": choose(answering.words(made), language),
         "if_you_say_no": "Nothing else that you get from this or any other service depends on your answer.",
     }

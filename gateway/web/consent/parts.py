@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from fastapi import Header
 from fastapi.responses import Response
 
 from gateway.audit.log import Log
@@ -20,6 +21,15 @@ from gateway.identity.agencies import Agencies
 from gateway.identity.citizens import Citizens
 from gateway.identity.people import People
 from gateway.settings import CitizenProvider
+
+AcceptLanguage = Annotated[
+    str,
+    Header(
+        alias="Accept-Language",
+        max_length=200,
+        description="In which form you want to read: `en`, `cy` (Welsh) or `en-simple` (Easy Read). Default: `en`.",
+    ),
+]
 
 PRIVATE = {"cache-control": "no-store"}
 """Of every answer about a citizen (RFC 9111 §5.2.2.5)."""

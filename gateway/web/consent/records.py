@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from gateway.web.consent import examples
 from gateway.web.consent.acting import Acting, acting
-from gateway.web.consent.parts import Parts, private, shown
+from gateway.web.consent.parts import AcceptLanguage, Parts, private, shown
 
 
 def router(parts: Parts) -> APIRouter:
@@ -35,8 +35,8 @@ def router(parts: Parts) -> APIRouter:
             200: shown("The record and its notice.", {"record": examples.RECORD, "notice": examples.NOTICE})
         },
     )
-    def record(id: str, who: for_whom) -> Response:
-        found, words = parts.deciding.record(who[0], id, who[1])
+    def record(id: str, who: for_whom, language: AcceptLanguage = "") -> Response:
+        found, words = parts.deciding.record(who[0], id, who[1], language)
         return private({"record": found, "notice": words})
 
     @routes.post(

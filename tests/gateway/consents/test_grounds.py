@@ -17,14 +17,17 @@ COUNCIL = "uk/council/E06999901/core"
 GP = "uk/nhs/XZG01/gp-record"
 
 
+LAW = vocabulary.load()
+
+
 @pytest.fixture(scope="module")
 def discharge() -> Agreement:
-    return vocabulary.load().agreements["dsa-2026-014"]
+    return LAW.agreements["dsa-2026-014"]
 
 
 def decided(agreement: Agreement, *categories: str, sources: tuple[str, ...] = ()) -> Event:
     made = recording.event(
-        Kind.REFUSED, "p", agreement, categories or ("support.plan",), actor="p", channel=Channel.PAPER, now=1
+        Kind.REFUSED, "p", LAW, agreement, categories or ("support.plan",), actor="p", channel=Channel.PAPER, now=1
     )
     return replace(made, provision=Provision(categories=categories, sources=sources))
 
@@ -34,7 +37,7 @@ def test_a_decision_names_the_revision_and_both_grounds_of_what_it_is_about(
     discharge: Agreement, kind: Kind
 ) -> None:
     made = recording.event(
-        kind, "p", discharge, ["support.plan"], actor="p", channel=Channel.PAPER, now=1, lifetime_s=60
+        kind, "p", LAW, discharge, ["support.plan"], actor="p", channel=Channel.PAPER, now=1, lifetime_s=60
     )
     assert (made.lawful_basis, made.confidentiality_basis) == ("6(1)(a)", "explicit-consent")
     assert made.revision == revision(terms_of(discharge))
