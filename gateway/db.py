@@ -18,15 +18,18 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from gateway.errors import DatabaseUnavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 CHANNEL = "commons"
 """PostgreSQL NOTIFY channel: triggers on the registry tables send the table's name."""
@@ -132,6 +135,29 @@ def write(engine: Engine) -> Iterator[Connection]:
         connection.begin(),
     ):
         yield connection
+
+
+async def write_apart(
+    engine: Engine, work: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs
+) -> T:
+    """Do `work` in one write transaction, on a thread: its lock may be held by a batch of the log that needs the
+    event loop to go on."""
+
+    def writing() -> T:
+        with write(engine) as connection:
+            return work(connection, *args, **named)
+
+    return await asyncio.to_thread(writing)
+
+
+def scrub(engine: Engine, schema: str, *tables: str) -> None:
+    """Take what was deleted out of the store's files, too: out of the dead rows of PostgreSQL's tables, out of
+    SQLite's write-ahead log (of `main` or `log`)."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(f"VACUUM {', '.join(tables)}"))
+        else:
+            connection.exec_driver_sql(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchall()
 
 
 @contextlib.contextmanager

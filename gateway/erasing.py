@@ -14,12 +14,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import msgspec
 import uuid_utils
 from msgspec import Struct, structs
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select
 
 from gateway import db, keyring
 from gateway.audit import erasure, retention
@@ -37,8 +37,6 @@ REASONS = ("article-17", "erroneous-entry", "court-order")
 BATCH = 1000
 SWEEP = 20_000
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Progress = Callable[[int], None]
 """Told how many were done since the last time."""
 
@@ -81,7 +79,7 @@ class Forgetting:
             raise ErasureFault("One officer asks for an erasure and another one approves it.")
         told = Told(reason, authority, requested_by, approved_by, organisation, 0, 0)
         decided = Erasure(str(uuid_utils.uuid7()), self._seal_key.blind(person), organisation, told)
-        decided = await self._write(_decide, decided)
+        decided = await db.write_apart(self._engine, _decide, decided)
         await self.finish()
         return decided.told
 
@@ -91,9 +89,9 @@ class Forgetting:
             waiting = erasure.pending(connection)
         for one in waiting:
             await self._log.append(_entry("payload.erased", one.id, {"result": one.told}))
-            await self._write(erasure.carry_out, one)
+            await db.write_apart(self._engine, erasure.carry_out, one)
         if waiting:
-            self._scrub()
+            db.scrub(self._engine, "log", data_key.fullname, "log.payload")
         return len(waiting)
 
     async def hold(self, person: str, *, authority: str, officer: str, organisation: str = "") -> str:
@@ -101,12 +99,12 @@ class Forgetting:
         id_ = str(uuid_utils.uuid7())
         told = {"authority": authority, "officer": officer, "organisation": organisation}
         await self._log.append(_entry("hold.set", id_, {"result": told}))
-        await self._write(erasure.set_hold, id_, self._seal_key.blind(person), organisation)
+        await db.write_apart(self._engine, erasure.set_hold, id_, self._seal_key.blind(person), organisation)
         return id_
 
     async def lift(self, hold: str, *, authority: str, officer: str) -> None:
         """End a legal hold. Raises ErasureFault."""
-        if not await self._write(erasure.lift_hold, hold):
+        if not await db.write_apart(self._engine, erasure.lift_hold, hold):
             raise ErasureFault("No legal hold of that id stands.")
         told = {"hold": hold, "authority": authority, "officer": officer}
         await self._log.append(_entry("hold.lifted", str(uuid_utils.uuid7()), {"result": told}))
@@ -122,20 +120,20 @@ class Forgetting:
             told = {"reason": "retention-ended", "period": period, "officer": officer}
             await self._log.append(_entry("payload.erased", str(uuid_utils.uuid7()), {"result": told}))
             done[period] = 0
-            while gone := await self._write(erasure.end_period, period, BATCH):
+            while gone := await db.write_apart(self._engine, erasure.end_period, period, BATCH):
                 done[period] += gone
                 progress(gone)
             if period.startswith(retention.STAFF):
                 await self._sweep_staff(int(period.partition(":")[2]))
         if done:
-            self._scrub()
+            db.scrub(self._engine, "log", data_key.fullname, "log.payload")
         return done
 
     async def _sweep_staff(self, year: int) -> None:
         with db.read(self._engine) as connection:
             among = erasure.places(connection, year)
         for start in range(among.start, among.stop, SWEEP):
-            await self._write(erasure.sweep_staff, range(start, min(start + SWEEP, among.stop)))
+            await db.write_apart(self._engine, erasure.sweep_staff, range(start, min(start + SWEEP, among.stop)))
 
     async def rotate(self, officer: str, progress: Progress = lambda _: None) -> int:
         """Wrap every data key anew, under a new wrapping key, and destroy the old ones; gives how many were.
@@ -146,7 +144,7 @@ class Forgetting:
         await asyncio.sleep(LOOK_S + 1)
         last, moved = "", 0
         while True:
-            last, some = await self._write(erasure.rewrap, self._seal_key, last, BATCH)
+            last, some = await db.write_apart(self._engine, erasure.rewrap, self._seal_key, last, BATCH)
             moved += some
             progress(some)
             if not last:
@@ -155,7 +153,7 @@ class Forgetting:
             self._wraps.destroy(id_)
         told = {"officer": officer, "new": new.hex(), "destroyed": [id_.hex() for id_ in old], "keys": moved}
         await self._log.append(_entry("key.rotated", str(uuid_utils.uuid7()), {"result": told}))
-        self._scrub()
+        db.scrub(self._engine, "log", data_key.fullname, "log.payload")
         return moved
 
     def back_up_keys(self, file: Path) -> int:
@@ -173,28 +171,10 @@ class Forgetting:
     async def put_back_keys(self, file: Path, officer: str) -> tuple[int, int]:
         """Give a restored database the keys of their own backup, which must not be older than it; gives how many
         keys were put back and how many were forgotten, because they had been erased. Raises ErasureFault."""
-        back, gone = await self._write(_put_back, file)
+        back, gone = await db.write_apart(self._engine, _put_back, file)
         told = {"officer": officer, "restored": back, "forgotten": gone}
         await self._log.append(_entry("key.restored", str(uuid_utils.uuid7()), {"result": told}))
         return back, gone
-
-    async def _write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
-        """Do `work` in one write transaction, on a thread: its lock may be held by a batch of the log that needs
-        this loop to go on."""
-
-        def write() -> T:
-            with db.write(self._engine) as connection:
-                return work(connection, *args, **named)
-
-        return await asyncio.to_thread(write)
-
-    def _scrub(self) -> None:
-        """Take what was deleted out of the store's files, too: its write-ahead log, its dead rows."""
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text(f"VACUUM {data_key.fullname}, log.payload"))
-            else:
-                connection.exec_driver_sql("PRAGMA log.wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _entry(kind: str, id_: str, groups: Mapping[str, dict[str, Any] | Struct]) -> Entry:

@@ -12,12 +12,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 import msgspec
 import uuid_utils
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, delete, insert, select, text, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from consent import erasing
 from consent.erasing import Erased, NothingToErase, Ready, StillErasing, StillShared
@@ -35,9 +35,6 @@ from gateway.settings import Settings
 REASONS = ("article-17", "erroneous-entry", "court-order")
 """Why decisions are erased: a request under UK GDPR Article 17, entries about the wrong person, an order. Only the
 first keeps a proof; after the others nothing is left that must be shown."""
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class DecisionsStay(Exception):  # noqa: N818  # a condition, told to the officer as they meet it
@@ -68,7 +65,8 @@ class DecisionErasing:
         if reason not in REASONS:
             raise DecisionsStay(f"The reason must be one of {', '.join(REASONS)}.")
         _two(requested_by, approved_by)
-        told = await self._write(self._decide, person, Told(reason, authority, requested_by, approved_by, 0))
+        ordered = Told(reason, authority, requested_by, approved_by, 0)
+        told = await db.write_apart(self._engine, self._decide, person, ordered)
         await self.finish()
         return told
 
@@ -81,12 +79,12 @@ class DecisionErasing:
         for row in waiting:
             told = msgspec.json.decode(row.told, type=Told)
             await self._log.append(self._entry("ledger.erased", row.id, {"result": told}))
-            done = await self._write(self._carry_out, row.id, row.person, told)
+            done = await db.write_apart(self._engine, self._carry_out, row.id, row.person, told)
             if done is not None:
                 for event, where in ((done.event, done.recorded), *done.restated):
                     await self._log.append(entry(event, where.hash))
         if waiting:
-            self._scrub()
+            db.scrub(self._engine, "main", consent_event.name, "consent_standing", "consent_request")
         return len(waiting)
 
     async def prove(self, person: str, *, authority: str, requested_by: str, approved_by: str) -> list[bytes]:
@@ -140,23 +138,6 @@ class DecisionErasing:
         finished = update(consent_erasure).where(consent_erasure.c.id == id)
         connection.execute(finished.values(person="", done=int(now)))
         return done
-
-    async def _write(self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs) -> T:
-        """On a thread: the lock may be held by a batch of the log that needs this loop to go on."""
-
-        def write() -> T:
-            with db.write(self._engine) as connection:
-                return work(connection, *args, **named)
-
-        return await asyncio.to_thread(write)
-
-    def _scrub(self) -> None:
-        """Take what was erased out of the store's files, too: its write-ahead log, its dead rows."""
-        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text(f"VACUUM {consent_event.name}, consent_standing, consent_request"))
-            else:
-                connection.exec_driver_sql("PRAGMA main.wal_checkpoint(TRUNCATE)").fetchall()
 
     def _entry(self, kind: str, id: str, groups: dict[str, Any]) -> Entry:
         """An entry about the gateway itself: nobody is its subject."""

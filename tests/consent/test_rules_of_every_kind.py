@@ -569,6 +569,7 @@ def test_what_sweeps_is_taken_when_only_a_part_is_there_to_find() -> None:
         withdrawn(agreement=OTHER),
     ):
         admits(before, sweeping)
+        assert word(*before, sweeping) is not State.GIVEN, sweeping.kind  # what was taken back is not given back
 
 
 def test_a_no_is_judged_by_what_was_given_under_any_agreement() -> None:

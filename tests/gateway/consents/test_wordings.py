@@ -19,9 +19,11 @@ from gateway.policy.vocabulary import Agreement
 LAW = vocabulary.load()
 AGREEMENTS = sorted(LAW.agreements)
 SIGNS = ("item", "between", "line")
-ENGLISH_WORDS = frozenset(
-    ["about", "agree", "ask", "back", "be", "can", "days", "depends", "for", "from", "get", "how", "if", "it", "kept", "may", "not", "nothing", "on", "others", "passed", "receives", "say", "sharing", "stops", "take", "that", "the", "they", "this", "time", "what", "whom", "will", "with", "would", "you", "your"]
-)
+ENGLISH_WORDS = {
+    "about", "agree", "ask", "back", "be", "can", "days", "depends", "for", "from", "get", "how", "if",
+    "it", "kept", "may", "not", "nothing", "on", "others", "passed", "receives", "say", "sharing", "stops",
+    "take", "that", "the", "they", "this", "time", "what", "whom", "will", "with", "would", "you", "your",
+}  # fmt: skip
 """English words that no Welsh sentence has; those that are also Welsh words are left out."""
 
 
