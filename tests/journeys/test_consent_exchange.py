@@ -77,7 +77,7 @@ def test_what_is_handed_over_means_the_same_there_and_twice_is_once(towns: list[
         words = shown.find(connection, history(ours)[0].notice_hash)
     engine.dispose()
     assert words is not None
-    assert "support.plan" in words.words
+    assert "Support plan" in words.words
     again = asyncio.run(exchange.imported(theirs.settings, citizen(), text, form, "staff-2"))
     assert (again.recorded, again.known) == (0, 2)
 
