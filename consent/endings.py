@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import msgspec
 import uuid_utils
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consent.ending import AuthorityEnding, ConsentEnding, Ending
@@ -37,10 +37,10 @@ class Place(Struct, frozen=True):
     began: int = 0
 
 
-def tell(connection: Connection, ending: Ending, days: int, now: int) -> Notice | None:
-    """Note that an end is being told of; None when that was done before. Needs the person's lock."""
+def tell(connection: Connection, ending: Ending, days: int, now: int) -> Notice:
+    """Note that an end is being told of. Needs the person's lock, and that it was not told yet (`was_told`): the
+    store refuses a second row."""
     notice = Notice(str(uuid_utils.uuid7()), ending, days, now)
-    inserted = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     row = {
         "id": notice.id,
         "person": ending.person,
@@ -51,8 +51,8 @@ def tell(connection: Connection, ending: Ending, days: int, now: int) -> Notice 
         "content": msgspec.json.encode(ending),
         "at": now,
     }
-    done = connection.execute(inserted(consent_ending).values(row).on_conflict_do_nothing())
-    return notice if done.rowcount else None
+    connection.execute(insert(consent_ending).values(row))
+    return notice
 
 
 def was_told(connection: Connection, ending: Ending, days: int) -> bool:

@@ -165,9 +165,9 @@ class Expiring:
         return any(_due(connection, one, now) for one in found)
 
     def _tell(self, connection: Connection, one: Ending, days: int, now: int) -> int:
-        notice = endings.tell(connection, one, days, now) if days else None
-        if notice is None:
+        if not days:
             return 0
+        notice = endings.tell(connection, one, days, now)
         if isinstance(one, ConsentEnding):
             self._send(connection, notice, one, now)
         return 1

@@ -93,6 +93,23 @@ def said(engine: Engine) -> list[str]:
     return [msgspec.json.decode(bytes(row))["type"] for row in rows]
 
 
+async def test_nothing_of_what_was_decided_stays_in_the_files(
+    engine: Engine, log: Log, orders: DecisionErasing
+) -> None:
+    """On SQLite, whose deleted rows linger in its write-ahead log; PostgreSQL vacuums."""
+    if engine.dialect.name != "sqlite":
+        return
+    await decided(engine, log, *yes_and_no(), *yes_and_no(BOB))
+    with db.read(engine) as connection:
+        rows = connection.execute(select(consent_event.c.person, consent_event.c.link)).all()
+    links = {person: [bytes(row.link) for row in rows if row.person == person] for person in (ANN, BOB)}
+    await orders.erase(ANN, **ARTICLE_17)
+    files = Path(engine.url.database or "").parent.glob("commons.db*")
+    content = b"".join(file.read_bytes() for file in files)
+    assert [link in content for link in links[ANN]] == [False, False]
+    assert [link in content for link in links[BOB]] == [True, True]
+
+
 async def test_an_erasure_is_an_entry_before_it_is_done_and_the_citizen_has_one_too(
     engine: Engine, log: Log, orders: DecisionErasing
 ) -> None:
