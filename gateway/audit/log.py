@@ -44,6 +44,10 @@ __all__ = ["Claim", "Claimed", "Committed", "Guard", "Log", "LogRefused", "Moved
 
 log = logging.getLogger("commons.audit")
 
+STARTING_S = 10.0
+"""How long a start may take at least: it reads the whole state, and may begin the log, where an entry waits for one
+commit. Nobody waits for an answer meanwhile."""
+
 AGAIN_S = 0.01
 """How long to wait before another try to find the leader, or to become it."""
 
@@ -84,7 +88,7 @@ class Log:
         """Check the log, begin it if it is new, and start taking entries. Raises LogRefused, AuditUnavailable."""
         self._queue = Queue(self._deadline_s)
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(max(self._deadline_s, STARTING_S)):
                 self._duty = await self._sit_down()
         except (StoreError, sqlite3.Error, OSError, TimeoutError) as error:
             raise AuditUnavailable from error
