@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import signal
 
 from sqlalchemy import Engine
 
@@ -15,6 +17,9 @@ from gateway.audit.seen import Seen
 from gateway.audit.witnesses import Witnesses, read_policy
 from gateway.keyring import Keyring
 from gateway.settings import Settings
+
+_end = functools.partial(signal.raise_signal, signal.SIGTERM)
+"""What waits is answered, and the process ends; whoever supervises it starts another, which reads the disk anew."""
 
 
 async def opened(
@@ -29,7 +34,9 @@ async def opened(
         witnesses = Witnesses(read_policy(settings.log_policy))
         known += await witnesses.newest([shards.this_year(settings.log_origin)])
     deadline_ms = settings.log_commit_deadline_ms
-    log = Log(engine, keys, settings.log_origin, deadline_ms=deadline_ms, seen=known)
+    log = Log(
+        engine, keys, settings.log_origin, deadline_ms=deadline_ms, folder=settings.log_seat, seen=known, lost=_end
+    )
     folder = Folder(settings.log_folder, bundles=settings.log_folder_entries) if settings.log_folder else None
     publisher = Publisher(engine, log.reader, seen, witnesses, folder)
     stack.push_async_callback(publisher.close)

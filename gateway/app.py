@@ -42,7 +42,7 @@ from gateway.consents.receipts import Receipts
 from gateway.consents.recording import log_missing
 from gateway.consents.uses import Uses
 from gateway.db import Changes
-from gateway.errors import PolicyUnavailable
+from gateway.errors import AuditUnavailable, PolicyUnavailable
 from gateway.identity.addresses import is_loopback
 from gateway.identity.agencies import Agencies
 from gateway.identity.circumstances import Register
@@ -383,6 +383,8 @@ def _ready(app: Gateway, engine: Engine, access_log: Log, judges: Judges, querie
     @app.get("/health/ready", tags=["health"], summary="Database, log and judge answer; else 503")
     async def ready() -> JSONResponse:
         await asyncio.to_thread(database)
+        if not access_log.takes:
+            raise AuditUnavailable
         if not queries.serves or not await judges.healthy():
             raise PolicyUnavailable
         return JSONResponse({"status": "ready", "log_size": access_log.size})

@@ -87,6 +87,11 @@ class Settings(BaseSettings):
         description="Write entry bundles into that folder too. They tell which organisation asked for what: "
         "whoever serves the folder must then let nobody but monitors read `tile/entries`.",
     )
+    log_seat_dir: Path | None = Field(
+        default=None,
+        description="With PostgreSQL: folder in which the gateways of one machine agree which of them writes the "
+        "log for all. It must be on a disk of that machine. Empty: `data_dir`.",
+    )
     log_seen_dir: Path | None = Field(
         default=None,
         description="Folder in which the newest published checkpoint is kept, so that a database that was put back "
@@ -199,6 +204,11 @@ class Settings(BaseSettings):
     def secrets(self) -> Path:
         """Folder of connector secrets."""
         return self.secrets_dir or self.data_dir / "secrets"
+
+    @property
+    def log_seat(self) -> Path:
+        """Folder in which the gateways of this machine agree who writes the log."""
+        return self.log_seat_dir or self.data_dir
 
     @property
     def log_seen(self) -> Path:

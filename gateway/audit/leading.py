@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from gateway.audit import wire
 from gateway.audit.seat import Seat
 from gateway.audit.sequencer import Claimed, Committed, Moved, Result, Sequencer
-from gateway.audit.store import Store, StoreError
+from gateway.audit.store import DiskError, Store, StoreError
 from gateway.audit.waiting import Queue, Waiting
 from gateway.audit.wire import At, Hello, Told
 from gateway.errors import AuditUnavailable
@@ -50,13 +50,18 @@ class Leader:
         self._server = await asyncio.start_unix_server(come, sock=seat.listen())
 
     async def run(self) -> None:
-        """Commit what waits, and tell those who wait; until stopped and nothing waits."""
+        """Commit what waits, and tell those who wait; until stopped and nothing waits. Raises DiskError."""
         queue = self._queue
         while not (self._closing and queue.empty):
             await queue.wake.wait()
             queue.wake.clear()
             while batch := queue.take(BATCH):
-                if held_up := _tell(batch, await _outcome(self._sequencer, batch)):
+                try:
+                    held_up = _tell(batch, await _outcome(self._sequencer, batch))
+                except DiskError:
+                    _tell(batch, None)
+                    raise
+                if held_up:
                     queue.hold_up(held_up)
 
     def stop(self) -> None:
@@ -154,6 +159,8 @@ def _told(done: Sequence[tuple[int, Result | None]]) -> Told:
 async def _outcome(sequencer: Sequencer, batch: Sequence[Waiting]) -> list[Result | None] | None:
     try:
         return await sequencer.append([w.item for w in batch], lambda n: not batch[n].done.done())
+    except DiskError:
+        raise
     except StoreError as error:
         log.error("the log could not be written: %s", type(error.__cause__ or error).__name__)
     except Exception as error:  # the log must go on; without a result nothing is released

@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
+from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from gateway import db
 from gateway.audit import integrity, leaf
@@ -34,7 +37,7 @@ from gateway.audit.seat import Seat
 from gateway.audit.sequencer import Claim, Claimed, Committed, Guard, Item, Moved, Result, Sequencer
 from gateway.audit.shards import Clock, Signers, now_ms
 from gateway.audit.sqlite import SqliteStore
-from gateway.audit.store import Store, StoreError
+from gateway.audit.store import DiskError, Store, StoreError
 from gateway.audit.waiting import Queue
 from gateway.audit.wire import VERSION, Hello
 from gateway.errors import AuditUnavailable
@@ -47,6 +50,9 @@ log = logging.getLogger("commons.audit")
 STARTING_S = 10.0
 """How long a start may take at least: it reads the whole state, and may begin the log, where an entry waits for one
 commit. Nobody waits for an answer meanwhile."""
+
+REFUSED_S = 5.0
+"""How long after an entry was given up the log counts as not taking any; then it is tried again."""
 
 AGAIN_S = 0.01
 """How long to wait before another try to find the leader, or to become it."""
@@ -65,21 +71,23 @@ class Log:
         folder: Path | None = None,
         seen: Sequence[Checkpoint] = (),
         clock: Clock = now_ms,
+        lost: Callable[[], None] = lambda: None,
     ) -> None:
         """`name` and a year are the origin of a shard. Processes that share `folder` have one that writes for all;
         on SQLite it is the folder of the files, on PostgreSQL each process writes for itself without one. `seen`
-        are checkpoints that others keep of this log, which the database must not be behind of."""
+        are checkpoints that others keep of this log, which the database must not be behind of. `lost` is called
+        when the disk failed and this log takes no more: the process should end."""
         self._engine = engine
         self._deadline_s = deadline_ms / 1000
         self._signers = Signers(name, keyring.log)
         self._hello = Hello(VERSION, name, keyring.log.public_key().public_bytes_raw())
         self._seen = seen
         self._clock = clock
+        self._lost = lost
+        self._refused_at = -math.inf
         self._seal_key = SealKey(keyring.seal, keyring.wrap.read)
         self._reader = Reader(engine, name, self._seal_key)
-        if engine.url.get_backend_name() == "sqlite":
-            folder = db.log_path(engine.url).parent
-        self._seat = Seat(folder) if folder else None
+        self._seat = _seat(engine.url, folder)
         self._duty: Leader | Follower | None = None
         self._work: asyncio.Task[None] | None = None
         self._closing = False
@@ -112,9 +120,20 @@ class Log:
         before everything that waits, and has room when the queue is full. Raises AuditUnavailable, and ValueError
         or TypeError for an event that cannot be an entry."""
         item = Item(leaf.build(event), guard, claim)
-        if self._work is None or self._closing:
+        if self._work is None or self._closing or self._work.done():
             raise AuditUnavailable
-        return await self._queue.put(item, urgent=urgent).done
+        waiting = self._queue.put(item, urgent=urgent)
+        try:
+            return await waiting.done
+        except AuditUnavailable:
+            self._refused_at = time.monotonic()
+            raise
+
+    @property
+    def takes(self) -> bool:
+        """Whether entries can be written, as far as is known: none was given up in the last REFUSED_S."""
+        running = self._work is not None and not self._work.done() and not self._closing
+        return running and time.monotonic() - self._refused_at > REFUSED_S
 
     @property
     def leads(self) -> bool:
@@ -128,6 +147,11 @@ class Log:
                 duty.stop()
             try:
                 await duty.run()
+            except DiskError:
+                log.critical("the disk of the log failed: this process writes no more, and should end")
+                self._queue.give_up()
+                self._lost()
+                return
             finally:
                 await duty.close()
                 self._duty = None
@@ -175,6 +199,11 @@ class Log:
         store = self._store()
         sequencer = Sequencer(store, self._signers, self._seal_key, self._clock)
         try:
+            if weakness := await store.weakness():
+                raise LogRefused(
+                    f"The database server may forget what it acknowledged ({weakness}), and every entry must be "
+                    "durable. Set it back to its default in postgresql.conf."
+                )
             found = (await store.begin(())).head
             if found is not None:
                 await integrity.check(store, found, self._signers, self._seen)
@@ -247,3 +276,13 @@ class Log:
     def proof(self, stored: StoredEntry, show: Collection[str] = ()) -> Proof:
         """That an entry is in the log, with the groups to `show`; see Reader."""
         return self._reader.proof(stored, show)
+
+
+def _seat(url: URL, folder: Path | None) -> Seat | None:
+    """Who shares it writes to one database: on PostgreSQL its name tells which."""
+    if url.get_backend_name() == "sqlite":
+        return Seat(db.log_path(url).parent, "log.db")
+    if folder is None:
+        return None
+    database = f"{url.host}:{url.port}/{url.database}"
+    return Seat(folder, f"log-{sha256(database.encode()).hexdigest()[:12]}")

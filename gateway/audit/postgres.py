@@ -39,6 +39,10 @@ def _insert_sql(table: str, types: Sequence[str]) -> str:
 
 
 _INSERT = {table: _insert_sql(table, [kind for kind, _ in columns]) for table, columns in _INSERTS.items()}
+_WEAK = (
+    "SELECT name, setting FROM pg_settings WHERE (name, setting) IN "
+    "(('fsync', 'off'), ('full_page_writes', 'off'), ('data_sync_retry', 'on')) ORDER BY name"
+)
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement must see what was committed before it
 _LOCK = "SELECT size, frontier, checkpoint, year, start, erasures FROM log.head WHERE id = 1 FOR UPDATE"
 _LOCK_NOTHING = "SELECT pg_advisory_xact_lock(hashtext('log.head'))"
@@ -84,10 +88,20 @@ class PostgresStore:
         self._lane: Lane | None = None
         self._inside = False  # a transaction is open, or may be
 
-    async def begin(self, people: Sequence[str]) -> Begun:
-        """See Store. A person whose head another transaction holds does not hold up the others."""
+    async def weakness(self) -> str:
+        """See Store: PostgreSQL, section "Write Ahead Log" of its settings, and `data_sync_retry`, since after a
+        failed fsync the server has to end and read what the disk really holds."""
+        await self._dial()
+        (found,) = await self._run((_WEAK, ()))
+        return ", ".join(f"{name.decode()} = {setting.decode()}" for name, setting in found)
+
+    async def _dial(self) -> None:
         if self._lane is None or not self._lane.open:
             self._lane = await Lane.dial(self._dsn, self._settings)
+
+    async def begin(self, people: Sequence[str]) -> Begun:
+        """See Store. A person whose head another transaction holds does not hold up the others."""
+        await self._dial()
         self._inside = True
         look: list[Call] = [(_CONSENT, (texts(people),)), (_PEOPLE, (texts(people),))] if people else []
         _, heads, *found = await self._run((_BEGIN, ()), (_LOCK, ()), *look)

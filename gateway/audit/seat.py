@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who leads: of all processes over one data folder, the one that holds the lock on `log.db-leader`.
+"""Who leads: of all processes over one folder and database, the one that holds the lock on `log.db-leader`.
 
 The kernel gives the lock up when its process ends, however that ends, so nobody leads twice and nobody has to be
-declared dead. The leader listens on `log.db-socket`; whoever comes second sends there.
+declared dead. The leader listens on `log.db-socket`; whoever comes second sends there. With PostgreSQL the names
+begin with the database instead of `log.db`.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ _LONGEST = 100
 
 
 class Seat:
-    """The leader's place in one folder."""
+    """The leader's place in one folder; `name` is that of the log."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
+        self._leader = f"{name}-leader"
+        self._socket = f"{name}-socket"
         self._lock = -1
 
     def take(self) -> bool:
         """Take the seat if it is free; whether it is ours now. Raises OSError."""
-        lock = os.open(self._folder / "log.db-leader", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = os.open(self._folder / self._leader, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -59,7 +62,7 @@ class Seat:
     def hide(self) -> None:
         """Take the socket's name away: nobody may come any more."""
         with contextlib.suppress(OSError):
-            (self._folder / "log.db-socket").unlink()
+            (self._folder / self._socket).unlink()
 
     def connect(self) -> socket.socket:
         """A connection to the leader. Raises OSError."""
@@ -76,12 +79,12 @@ class Seat:
     @contextlib.contextmanager
     def _address(self) -> Iterator[str]:
         """The socket's path, in a form that is short enough however deep the folder lies."""
-        path = str((self._folder / "log.db-socket").absolute())
+        path = str((self._folder / self._socket).absolute())
         if len(path.encode()) <= _LONGEST:
             yield path
             return
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            yield f"/proc/self/fd/{folder}/log.db-socket"
+            yield f"/proc/self/fd/{folder}/{self._socket}"
         finally:
             os.close(folder)

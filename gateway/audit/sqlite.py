@@ -24,6 +24,7 @@ from gateway.audit.store import (
     Begun,
     Counted,
     DataKeyRow,
+    DiskError,
     DuplicateError,
     Head,
     Rows,
@@ -47,6 +48,7 @@ _ADVANCE = (
     "ON CONFLICT (id) DO UPDATE SET origin = excluded.origin, size = excluded.size, frontier = excluded.frontier, "
     "checkpoint = excluded.checkpoint, year = excluded.year, start = excluded.start"
 )
+_SYNC_FAILED = {sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC}
 _COUNT_ON = "ON CONFLICT (organisation) DO UPDATE SET count = excluded.count"
 
 
@@ -64,12 +66,19 @@ class SqliteStore:
         self._broom = Apart("log checkpoint")
         self._sweeping: asyncio.Task[None] | None = None
         self._swept = False
+        self._failed = False  # the disk, while sweeping
         self._commits = 0
+
+    async def weakness(self) -> str:
+        """See Store. Nothing: each connection of ours says for itself how it writes."""
+        return ""
 
     async def begin(self, people: Sequence[str]) -> Begun:
         """See Store."""
         if self._swept:
             await self._disk.run(self._start_over)
+        if self._failed:
+            raise DiskError
         try:
             if not self._turn.is_free():  # a change of consent waits for the lock: it is first
                 raise sqlite3.OperationalError
@@ -186,22 +195,26 @@ class SqliteStore:
     async def _sweep(self) -> None:
         """Move the write-ahead log into the file, beside the commits that go on: off their path, since it costs
         two waits for the disk and a write for every page."""
-        with contextlib.suppress(sqlite3.Error):  # another process is at it
+        try:
             await self._broom.run(lambda: self._checkpointer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+        except sqlite3.Error as error:  # else another process is at it
+            self._failed = _sync_failed(error)
         self._sweeping, self._swept, self._commits = None, True, 0
 
     def _start_over(self) -> None:
         """Move the few pages that came while sweeping, and begin the write-ahead log from its start: a file that
         grows for ever costs the disk more at each commit. If a reader is in the way, the next sweep tries again."""
         self._swept = False
-        with contextlib.suppress(sqlite3.Error):  # only of `main`: the other file is not ours to write
-            self._run("PRAGMA main.wal_checkpoint(RESTART)").fetchall()
+        try:
+            self._run("PRAGMA main.wal_checkpoint(RESTART)").fetchall()  # the other file is not ours to write
+        except sqlite3.Error as error:
+            self._failed = _sync_failed(error)
 
     async def _apart(self, call: Any) -> None:
         try:
             await self._disk.run(call)
         except sqlite3.Error as error:
-            raise StoreError from error
+            raise (DiskError if _sync_failed(error) else StoreError) from error
 
     def _insert(self, table: str, rows: Sequence[tuple[Any, ...]], conflict: str = "") -> None:
         for at in range(0, len(rows), _CHUNK):
@@ -226,6 +239,10 @@ def _open(log: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def _sync_failed(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) in _SYNC_FAILED
 
 
 @functools.cache

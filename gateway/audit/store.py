@@ -150,13 +150,22 @@ class StoreError(Exception):
     known."""
 
 
+class DiskError(StoreError):
+    """The disk did not keep what it was told to keep (fsync failed). The kernel reports that once and then calls
+    the pages clean, so another try would succeed and be no proof: this process may write no more."""
+
+
 class DuplicateError(StoreError):
     """An event id, a claim or a data key is already there; nothing was written."""
 
 
 class Store(Protocol):
-    """One connection of one sequencer. Every method but `begin` and `close` is for an open transaction; all raise
-    StoreError."""
+    """One connection of one sequencer. Every method but `weakness`, `begin` and `close` is for an open transaction;
+    all raise StoreError."""
+
+    async def weakness(self) -> str:
+        """Which setting of the server lets it forget what it acknowledged; empty: none. No transaction is open."""
+        ...
 
     async def begin(self, people: Sequence[str]) -> Begun:
         """Open the transaction, take the log's lock, then read the consent heads of `people`, so that none of

@@ -104,6 +104,12 @@ class Queue:
                 first.done.set_exception(AuditUnavailable())
         self._sweep = self._loop.call_later(self._deadline_s / 10, self.watch)
 
+    def give_up(self) -> None:
+        """On all that waits: nobody will write it."""
+        while self._all:
+            if not (waiting := self._all.popleft()).done.done():
+                waiting.done.set_exception(AuditUnavailable())
+
     def stop(self) -> None:
         """Watch no more."""
         if self._sweep is not None:

@@ -22,21 +22,30 @@ from gateway.audit import shards, verify
 from gateway.audit.checkpoint import vkey
 from gateway.sandbox import story
 from tests.fixtures.commons import World, question, running
+from tests.fixtures.postgres import PostgresAbsentError, cluster
 
 from .test_kill import missing
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A commons whose gateway is two workers over SQLite."""
-    with running(tmp_path_factory.mktemp("workers"), workers=2) as up:
-        yield up
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A commons whose gateway is two workers, on each store."""
+    with contextlib.ExitStack() as stack:
+        url = ""
+        if request.param == "postgresql":
+            try:
+                url = stack.enter_context(cluster()).render_as_string(hide_password=False)
+            except PostgresAbsentError as error:
+                pytest.skip(f"PostgreSQL is absent: {error}")
+        folder = tmp_path_factory.mktemp("workers")
+        yield stack.enter_context(running(folder, database_url=url, workers=2))
 
 
 def workers(world: World) -> dict[int, bool]:
     """pid → whether it holds the leader's lock, of the gateway's workers."""
     assert world.gateway is not None
-    lock = (world.settings.data_dir / "log.db-leader").stat().st_ino
+    [seat] = world.settings.data_dir.glob("log*-leader")
+    lock = seat.stat().st_ino
     holders = {
         int(fields[4])
         for line in Path("/proc/locks").read_text().splitlines()

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import os
 import random
 import subprocess
 import sys
@@ -72,7 +73,8 @@ def tellers(world: World, stories: Sequence[str]) -> list[Teller]:
 
 @contextlib.contextmanager
 def node(world: World, *program: str) -> Iterator[str]:
-    """One more gateway process over the same databases, by the program `python -m …`; gives its address."""
+    """One more gateway process over the same databases, by the program `python -m …`; gives its address. It is of
+    another machine as far as the log is concerned: with PostgreSQL it writes for itself."""
     port, data = free_port(), world.settings.data_dir
     command = [
         sys.executable,
@@ -84,8 +86,11 @@ def node(world: World, *program: str) -> Iterator[str]:
         "--port",
         str(port),
     ]
+    seat = data / "another-machine"
+    seat.mkdir(exist_ok=True)
     with (data / "node.err").open("ab") as words:
-        process = subprocess.Popen(command, stdout=words, stderr=words)
+        environment = os.environ | {"COMMONS_LOG_SEAT_DIR": str(seat)}
+        process = subprocess.Popen(command, stdout=words, stderr=words, env=environment)
     try:
         address = f"http://127.0.0.1:{port}"
         _await_ready(address, process)

@@ -6,6 +6,7 @@ Its data can be made anew at any time, so it does not wait for disks.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -89,9 +90,11 @@ class Cluster:
         if self.data.parent == self.folder:
             return
         for place in Path(tempfile.gettempdir()).glob(f"{_ELSEWHERE}*"):
-            origin = place / "origin"
-            if place.stat().st_uid == os.geteuid() and origin.exists() and not Path(origin.read_text()).exists():
-                shutil.rmtree(place, ignore_errors=True)
+            with contextlib.suppress(
+                FileNotFoundError
+            ):  # another twin clears it at this moment, or has no origin yet
+                if place.stat().st_uid == os.geteuid() and not Path((place / "origin").read_text()).exists():
+                    shutil.rmtree(place, ignore_errors=True)
         self.data.parent.mkdir(mode=0o711, exist_ok=True)
         if self.data.parent.stat().st_uid != os.geteuid():
             raise CouncilError(f"{self.data.parent} belongs to somebody else")

@@ -17,7 +17,7 @@ from connectors.sandbox.launch import Twins
 from connectors.sandbox.stories import CHARITY, CHARITY_REF, COUNCIL, COUNCIL_REF, GP, NHS_NUMBER, Row, Story
 from connectors.sandbox.test_citizens import TEST_CITIZENS
 
-DEADLINE_S = 0.8
+DEADLINE_S = 2.5
 SYSTEM = {GP: NHS_NUMBER, COUNCIL: COUNCIL_REF, CHARITY: CHARITY_REF}
 OUTCOMES = {
     "returned": Outcome.FOUND,

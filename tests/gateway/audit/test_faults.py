@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -52,8 +52,8 @@ asyncio.run(main())
 """
 
 
-def start_writer(url: str, keys: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", WRITER, url, str(keys), NAME]
+def start_writer(url: str, keys: Path, under: Sequence[str] = ()) -> subprocess.Popen[str]:
+    command = [*under, sys.executable, "-c", WRITER, url, str(keys), NAME]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
 
 

@@ -186,14 +186,14 @@ async def test_the_socket_is_for_its_owner_alone_and_goes_with_the_leader(
 async def test_a_folder_that_lies_deep_has_a_socket_too(tmp_path: Path) -> None:
     folder = tmp_path / ("x" * 100)
     folder.mkdir()
-    seat = Seat(folder)
+    seat = Seat(folder, "log.db")
     assert seat.take()
-    assert not Seat(folder).take()
+    assert not Seat(folder, "log.db").take()
     listener = seat.listen()
-    Seat(folder).connect().close()
+    Seat(folder, "log.db").connect().close()
     listener.close()
     seat.leave()
-    assert Seat(folder).take()
+    assert Seat(folder, "log.db").take()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ async def test_a_folder_that_lies_deep_has_a_socket_too(tmp_path: Path) -> None:
 async def test_noise_on_the_socket_harms_nobody(
     pair: tuple[Log, Log], sqlite_engine: Engine, make_entry: MakeEntry, noise: bytes
 ) -> None:
-    seat = Seat(db.log_path(sqlite_engine.url).parent)
+    seat = Seat(db.log_path(sqlite_engine.url).parent, "log.db")
     reader, writer = await asyncio.open_unix_connection(sock=seat.connect())
     await wire.receive(reader)
     writer.write(noise)
