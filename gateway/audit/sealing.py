@@ -127,10 +127,14 @@ def bound(origin: str, event: str, part: str) -> bytes:
     return f"{origin}\x00{event}\x00{part}".encode()
 
 
+MOST = 50_000
+"""Data keys held in memory, some 2.4 KB each; one that is not held costs a look and an unwrapping."""
+
+
 class Held:
     """Data keys in memory, known to be stored; bounded, and the one used longest ago goes first."""
 
-    def __init__(self, most: int = 20_000) -> None:
+    def __init__(self, most: int = MOST) -> None:
         self._keys: OrderedDict[KeyName, DataKey] = OrderedDict()
         self._most = most
 
