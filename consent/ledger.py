@@ -8,12 +8,13 @@ the first thing a recording does is to lock the person's row in `consent_head`.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from consent import chain, rules, wellformed, wide
@@ -49,9 +50,7 @@ _events = (
 )
 _rows = select(consent_standing).where(consent_standing.c.person.in_(bindparam("people", expanding=True)))
 _wides = select(consent_wide).where(consent_wide.c.person.in_(bindparam("people", expanding=True)))
-_notify = select(func.pg_notify(CHANNEL, consent_head.c.person)).where(
-    consent_head.c.person.in_(bindparam("people", expanding=True))
-)
+_notify = text("SELECT pg_notify(:channel, value) FROM json_array_elements_text(CAST(:people AS json))")
 _standing = (
     select(consent_head.c.seq, consent_standing.c.statements, consent_wide.c.standing)
     .join_from(
@@ -69,13 +68,13 @@ _standing = (
 )
 
 MANY = 50
-"""Records from which on PostgreSQL takes them in one statement of arrays, several times as fast."""
+"""Records from which on PostgreSQL takes them in one statement, as JSON: the driver is slow with many values."""
 
 _many = text(
     """
     INSERT INTO consent_standing (person, organisation, purpose, seq, statements)
-    SELECT * FROM unnest(CAST(:person AS text[]), CAST(:organisation AS text[]), CAST(:purpose AS text[]),
-                         CAST(:seq AS bigint[]), CAST(:statements AS bytea[]))
+    SELECT person, organisation, purpose, seq, convert_to(statements, 'UTF8') FROM json_to_recordset(
+        CAST(:rows AS json)) AS given (person text, organisation text, purpose text, seq bigint, statements text)
     ON CONFLICT (person, organisation, purpose) DO UPDATE SET seq = excluded.seq, statements = excluded.statements
     """
 )
@@ -253,7 +252,7 @@ def store(
     _project_wide(connection, wides)
     people = sorted({key[0] for key in (*standings, *stale)} | set(wides))
     if people and connection.dialect.name == "postgresql":
-        connection.execute(_notify, {"people": people})
+        connection.execute(_notify, {"channel": CHANNEL, "people": json.dumps(people)})
 
 
 def read(organisation: str, purpose: str, row: Sequence[Any] | Row[Any] | None) -> Standing:
@@ -356,7 +355,7 @@ def _row(event: Event, content: bytes, recorded: Recorded) -> dict[str, object]:
 def _project(connection: Connection, standings: Mapping[Key, tuple[int, ByCategory]]) -> None:
     if not standings:
         return
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "person": person,
             "organisation": organisation,
@@ -367,7 +366,8 @@ def _project(connection: Connection, standings: Mapping[Key, tuple[int, ByCatego
         for (person, organisation, purpose), (seq, by_category) in standings.items()
     ]
     if connection.dialect.name == "postgresql" and len(rows) > MANY:
-        connection.execute(_many, {name: [row[name] for row in rows] for name in rows[0]})
+        given = [row | {"statements": row["statements"].decode()} for row in rows]
+        connection.execute(_many, {"rows": json.dumps(given)})
         return
     inserted = _insert(connection, consent_standing)
     newer = {"seq": inserted.excluded.seq, "statements": inserted.excluded.statements}
@@ -391,7 +391,7 @@ def _advance(connection: Connection, heads: Mapping[str, Recorded]) -> None:
     rows = [{"p": person, "seq": head.seq, "hash": bytes.fromhex(head.hash)} for person, head in heads.items()]
     connection.execute(_move, rows)
     if connection.dialect.name == "postgresql":
-        connection.execute(_notify, {"people": list(heads)})
+        connection.execute(_notify, {"channel": CHANNEL, "people": json.dumps(list(heads))})
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
