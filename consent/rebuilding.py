@@ -2,20 +2,23 @@
 """Every record made again from the events, whoever's: after a restore, a repair, or a change of the rules.
 
 People are taken in their order, some hundreds in a transaction that locks them, so that decisions go on being
-recorded meanwhile. A chain is checked before it is folded; the records of one that is broken are left as they are
+recorded meanwhile; several such spans may be under way at once, since one folds while the server writes another. A
+chain is checked before it is folded; the records of one that is broken are left as they are
 and named, since what was lost could be a withdrawal.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from itertools import groupby
 from operator import itemgetter
 from typing import TypeVar
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Integer, bindparam, func, select
 
 from consent import chain, ledger, rules, wide
 from consent.chain import Broken
@@ -42,11 +45,18 @@ class Rebuilt(Struct, frozen=True):
     broken: tuple[tuple[str, Broken], ...]
 
 
-_next = (
+_numbered = select(
+    consent_head.c.person, func.row_number().over(order_by=consent_head.c.person).label("n")
+).subquery()
+_ends = (
+    select(_numbered.c.person)
+    .where(_numbered.c.n % bindparam("count", type_=Integer) == 0)
+    .order_by(_numbered.c.person)
+)
+_heads = (
     select(consent_head)
     .where(consent_head.c.person > bindparam("after"))
     .order_by(consent_head.c.person)
-    .limit(bindparam("count"))
     .with_for_update()
 )
 _between = (
@@ -66,26 +76,52 @@ def count(connection: Connection) -> int:
 
 
 def rebuild_all(
-    write: Callable[[], AbstractContextManager[Connection]], told: Callable[[int], None] = lambda _: None
+    write: Callable[[], AbstractContextManager[Connection]],
+    told: Callable[[int], None] = lambda _: None,
+    *,
+    at_once: int = 1,
 ) -> Rebuilt:
     """Check and fold the events of everybody. `write` opens a transaction that writes; `told` hears how many people
-    were done in each."""
-    people = events = changed = 0
+    were done in each; `at_once` is how many may be under way: more than one where transactions do not wait for each
+    other, which is on PostgreSQL."""
+    with write() as connection:
+        ends = connection.execute(_ends, {"count": AT_ONCE}).scalars().all()
+    found = Rebuilt(0, 0, 0, ())
+    with ThreadPoolExecutor(at_once, thread_name_prefix="rebuild") as pool:
+        under_way = deque[Future[Rebuilt]]()
+        try:
+            for after, until in zip(["", *ends], [*ends, None], strict=True):
+                under_way.append(pool.submit(_span, write, after, until))
+                if len(under_way) > at_once:
+                    found = _told(found, under_way.popleft().result(), told)
+            while under_way:
+                found = _told(found, under_way.popleft().result(), told)
+        finally:
+            for one in under_way:
+                one.cancel()
+    return found
+
+
+def _told(found: Rebuilt, span: Rebuilt, told: Callable[[int], None]) -> Rebuilt:
+    told(span.people)
+    return Rebuilt(
+        found.people + span.people,
+        found.events + span.events,
+        found.changed + span.changed,
+        found.broken + span.broken,
+    )
+
+
+def _span(write: Callable[[], AbstractContextManager[Connection]], after: str, until: str | None) -> Rebuilt:
+    """Those who follow `after`, as far as `until` (None: to the end), in one transaction."""
     broken: list[tuple[str, Broken]] = []
-    after = ""
-    while True:
-        with write() as connection:
-            heads = {
-                row.person: Recorded(row.seq, row.hash.hex())
-                for row in connection.execute(_next, {"after": after, "count": AT_ONCE})
-            }
-            if not heads:
-                return Rebuilt(people, events, changed, tuple(broken))
-            changed += _rebuild(connection, heads, broken)
-        after = max(heads)
-        people += len(heads)
-        events += sum(head.seq for head in heads.values())
-        told(len(heads))
+    those = _heads if until is None else _heads.where(consent_head.c.person <= until)
+    with write() as connection:
+        heads = {
+            row.person: Recorded(row.seq, row.hash.hex()) for row in connection.execute(those, {"after": after})
+        }
+        changed = _rebuild(connection, heads, broken) if heads else 0
+    return Rebuilt(len(heads), sum(head.seq for head in heads.values()), changed, tuple(broken))
 
 
 def _rebuild(connection: Connection, heads: dict[str, Recorded], broken: list[tuple[str, Broken]]) -> int:

@@ -192,7 +192,10 @@ def consent_rebuild(data: Data) -> None:
             total = rebuilding.count(connection)
         with progress(out) as bar:
             task = bar.add_task("People", total=total)
-            found = rebuilding.rebuild_all(lambda: db.write(engine), lambda some: bar.advance(task, some))
+            at_once = 2 if engine.dialect.name == "postgresql" else 1
+            found = rebuilding.rebuild_all(
+                lambda: db.write(engine), lambda some: bar.advance(task, some), at_once=at_once
+            )
     finally:
         engine.dispose()
     out.print(f"{found.people} people, {found.events} events; the records of {found.changed} were put right.")

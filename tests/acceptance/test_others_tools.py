@@ -21,6 +21,7 @@ SIZE = 600
 ENTRIES = [b'{"n":%d}' % n for n in range(SIZE)]
 EVERY = ("tile/0/000", "tile/0/001", "tile/0/002.p/88", "tile/1/000.p/2", "tile/entries/000", "tile/entries/001",
          "tile/entries/002.p/88", "checkpoint")  # fmt: skip
+TWO = ",".join(logs.witness_vkey(n) for n in (0, 1))
 FSCK = ("--ui=false", "-N", "64")
 """No screen, and workers enough that none waits for one that gave up."""
 
@@ -80,13 +81,18 @@ def test_the_go_teams_packages_accept_our_log_and_its_growth(
     assert not accepted(sumdb("-url", serve(good), "-vkey", VKEY, "-older", str(older)))
 
 
+def test_the_go_teams_packages_accept_our_witnesses_lines(good: Path, serve: Serve, sumdb: Run) -> None:
+    done = sumdb("-url", serve(good), "-vkey", VKEY, "-witnesses", TWO)
+    assert accepted(done), done.stderr
+    assert not accepted(sumdb("-url", serve(good), "-vkey", VKEY, "-witnesses", f"{TWO},{logs.witness_vkey(2)}"))
+
+
 def test_transparency_devs_packages_accept_our_log_its_witnesses_and_their_quorum(
     good: Path, serve: Serve, formats: Run, policy: str
 ) -> None:
-    two = ",".join(logs.witness_vkey(n) for n in (0, 1))
-    done = formats("-url", serve(good), "-vkey", VKEY, "-policy", policy, "-witnesses", two)
+    done = formats("-url", serve(good), "-vkey", VKEY, "-policy", policy, "-witnesses", TWO)
     assert accepted(done), done.stderr
-    assert not accepted(formats("-url", serve(good), "-vkey", VKEY, "-witnesses", f"{two},{logs.witness_vkey(2)}"))
+    assert not accepted(formats("-url", serve(good), "-vkey", VKEY, "-witnesses", f"{TWO},{logs.witness_vkey(2)}"))
 
 
 def test_transparency_devs_packages_accept_our_proofs(tmp_path: Path, formats: Run, policy: str) -> None:
@@ -137,11 +143,11 @@ def test_one_flipped_bit_anywhere_is_refused_by_each_of_them(
         note = (good / name).read_bytes()
         lines = [n for n in range(length) if note[n : n + 1] == b"\n"]
         places = [5, lines[1] + 10, lines[4] - 20]
-        places += [lines[5] - 20] if tool == "formats" else []  # the others know no witnesses
+        places += [lines[5] - 20] if tool != "fsck" else []  # that one reads no witness's line
     for n, at in enumerate(places):
         url = serve(flipped(good, tmp_path / f"copy{n}", name, at))
         arguments = {
-            "sumdb": ("-url", url, "-vkey", VKEY),
+            "sumdb": ("-url", url, "-vkey", VKEY, "-witnesses", TWO),
             "formats": ("-url", url, "-vkey", VKEY, "-policy", policy),
             "fsck": ("--storage_url", f"{url}/", "--public_key", key_file, "--origin", ORIGIN, *FSCK),
         }

@@ -173,7 +173,7 @@ def rebuild(url: str, people: int, bar: Progress) -> Speed:
             task = bar.add_task(name, total=people)
             began = time.perf_counter()
             found = rebuilding.rebuild_all(
-                lambda: db.write(engine), lambda some, task=task: bar.advance(task, some)
+                lambda: db.write(engine), lambda some, task=task: bar.advance(task, some), at_once=2
             )
             speeds.append(found.events / (time.perf_counter() - began))
             if found.broken or found.changed != (people if len(speeds) == 2 else 0):

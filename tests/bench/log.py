@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ from gateway.audit.tables import entry
 from tests.bench.log_writer import NAME
 from tests.fixtures.postgres import cluster
 
-WRITERS, WORKERS, RATE = 64, 4, 1000.0
+WRITERS, WORKERS, RATE, ENTRY = 64, 4, 1000.0, 2000
 TARGET_P99_MS, TARGET_RATE = 25.0, 10_000
 
 PUBLISHED = (
@@ -149,7 +150,9 @@ def start(place: Place, folder: Path, seconds: float, *, rate: float, socket: bo
 
 
 def measure(place: Place, folder: Path, seconds: float, *, rate: float = 0.0, socket: bool = False) -> Run:
-    """One run: closed loop with WRITERS under way, or open loop at `rate`."""
+    """One run: closed loop with WRITERS under way, or open loop at `rate`. What was written before is on the disk
+    first, so that no run waits for what another left to the kernel."""
+    os.sync()
     processes = start(place, folder, seconds, rate=rate, socket=socket, keep=False)
     for process in processes:
         process.go()
@@ -169,6 +172,28 @@ def measure(place: Place, folder: Path, seconds: float, *, rate: float = 0.0, so
         refused=sum(one[1] for one in told),
         cpu_us=sum(one[3] for one in told) / count * 1e6,
     )
+
+
+def bare(folder: Path, seconds: float) -> Run:
+    """The same open loop at RATE onto a bare file: whatever is due is appended and synced. It is what the disk
+    alone does to such a rate, in this very run; a virtual disk may stand still for half a second."""
+    os.sync()
+    took = array("f")
+    file = os.open(folder / "bare", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    used, due = time.process_time(), time.perf_counter()
+    until = due + seconds
+    while due < until:
+        time.sleep(max(0.0, due - time.perf_counter()))
+        batch = max(1, int((time.perf_counter() - due) * RATE))
+        os.write(file, os.urandom(ENTRY * batch))
+        os.fdatasync(file)
+        now = time.perf_counter()
+        took.extend((now - due - n / RATE) * 1000 for n in range(batch))
+        due += batch / RATE
+    os.close(file)
+    took = array("f", sorted(took))
+    count, cpu = len(took), time.process_time() - used
+    return Run(count / seconds, took[count // 2], took[count * 99 // 100], took[-1], 0, cpu / count * 1e6)
 
 
 def crash(place: Place, folder: Path, seconds: float, *, socket: bool) -> str:
@@ -223,8 +248,10 @@ def _check(place: Place, acknowledged: dict[str, int]) -> int:
     return size
 
 
-def report(runs: dict[tuple[str, str], tuple[Run, Run]], crashes: dict[tuple[str, str], str], out: Console) -> None:
-    """Our figures, theirs, and what the crash left."""
+def report(
+    runs: dict[tuple[str, str], tuple[Run, Run]], disk: Run, crashes: dict[tuple[str, str], str], out: Console
+) -> None:
+    """Our figures, the disk's, those of others, and what the crash left."""
     ours = Table("store", "writers", "entries/s", "p50", "p99", "µs CPU", "p50 *", "p99 *", "worst *", "refused")
     for (store, where), (closed, opened) in runs.items():
         ours.add_row(
@@ -232,6 +259,8 @@ def report(runs: dict[tuple[str, str], tuple[Run, Run]], crashes: dict[tuple[str
             f"{closed.cpu_us:.0f}", f"{opened.p50:.1f} ms", f"{opened.p99:.1f} ms", f"{opened.worst:.1f} ms",
             str(closed.refused + opened.refused),
         )  # fmt: skip
+    figures = (f"{one:.1f} ms" for one in (disk.p50, disk.p99, disk.worst))
+    ours.add_row("a bare file", "append and sync", "", "", "", f"{disk.cpu_us:.0f}", *figures, "")
     out.print(ours)
     out.print(f"{WRITERS} writers, each with one under way; * at {RATE:,.0f} entries/s. ", end="")
     out.print(f"Wanted: {TARGET_RATE:,} entries/s and, at {RATE:,.0f}/s, p99 under {TARGET_P99_MS:g} ms.")
@@ -257,11 +286,12 @@ def main(arguments: list[str] | None = None) -> None:
         for store, place in made.items():
             for where, socket in (("in the process", False), (f"{WORKERS} workers", True)):
                 folder = Path(scratch)
-                closed = measure(place, folder, chosen.seconds, socket=socket)
                 opened = measure(place, folder, chosen.seconds, rate=RATE, socket=socket)
+                closed = measure(place, folder, chosen.seconds, socket=socket)
                 runs[store, where] = closed, opened
                 crashes[store, where] = crash(place, folder, min(chosen.seconds, 5.0), socket=socket)
-    report(runs, crashes, out)
+        disk = bare(Path(next(iter(made.values())).folder), chosen.seconds)
+    report(runs, disk, crashes, out)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Reads an access log over HTTP with the Go team's own packages, those that check go.sum: the checkpoint's signature,
+// Reads an access log over HTTP with the Go team's own packages, those that check go.sum: the checkpoint's signatures,
 // every hash of every tile against the root, every entry by an inclusion proof, and growth since an older checkpoint.
 package main
 
@@ -26,6 +26,7 @@ var (
 	vkey    = flag.String("vkey", "", "verifier key of the log")
 	token   = flag.String("token", "", "bearer token for entry bundles")
 	older   = flag.String("older", "", "file with an older checkpoint")
+	others  = flag.String("witnesses", "", "verifier keys of witnesses that must all have cosigned, with commas")
 )
 
 func main() {
@@ -41,7 +42,7 @@ func check() error {
 	if err != nil {
 		return err
 	}
-	tree, err := open(signed)
+	tree, err := open(signed, *others)
 	if err != nil {
 		return err
 	}
@@ -61,15 +62,26 @@ func check() error {
 	return nil
 }
 
-// open reads a checkpoint: three lines, signed by the log and perhaps by others.
-func open(signed []byte) (tlog.Tree, error) {
+// open reads a checkpoint: three lines, signed by the log and by each of these witnesses, and perhaps by others.
+func open(signed []byte, witnesses string) (tlog.Tree, error) {
 	verifier, err := note.NewVerifier(*vkey)
 	if err != nil {
 		return tlog.Tree{}, err
 	}
-	opened, err := note.Open(signed, note.VerifierList(verifier))
+	known := []note.Verifier{verifier}
+	for _, each := range strings.FieldsFunc(witnesses, func(letter rune) bool { return letter == ',' }) {
+		other, err := newWitness(each)
+		if err != nil {
+			return tlog.Tree{}, err
+		}
+		known = append(known, other)
+	}
+	opened, err := note.Open(signed, note.VerifierList(known...))
 	if err != nil {
 		return tlog.Tree{}, err
+	}
+	if len(opened.Sigs) != len(known) {
+		return tlog.Tree{}, fmt.Errorf("%d of %d signatures verify", len(opened.Sigs), len(known))
 	}
 	lines := strings.Split(opened.Text, "\n")
 	if len(lines) != 4 || lines[0] != verifier.Name() {
@@ -136,7 +148,7 @@ func checkGrowth(tree tlog.Tree, hashes tlog.HashReader) error {
 	if err != nil {
 		return err
 	}
-	old, err := open(signed)
+	old, err := open(signed, "")
 	if err != nil {
 		return err
 	}
