@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# `opa fmt` and `opa check --strict` over policies/. Without OPA it says so; with COMMONS_REQUIRE_ALL=1 it fails.
+# `opa fmt`, `opa check --strict` and `regal lint` over policies/. Without OPA it says so; with COMMONS_REQUIRE_ALL=1 it
+# fails. Without regal it says so.
 set -eu
 cd "$(dirname "$0")/../.."
 if ! opa=$(sh deploy/dev/find-opa.sh); then
@@ -14,9 +15,9 @@ if [ -n "$changed" ]; then
     exit 1
 fi
 "$opa" check --strict --v1-compatible policies
-# regal judges style; it is not to be had from the registries that a build may use, so it is asked only where it is.
-if command -v regal >/dev/null 2>&1; then
-    regal lint policies
+regal=$(ls "${XDG_CACHE_HOME:-$HOME/.cache}"/commons-gateway/bin/regal-v* 2>/dev/null | tail -n 1)
+if [ -n "$regal" ]; then
+    "$regal" lint --config-file deploy/dev/regal.yaml policies
 else
-    echo "regal is absent: the style of the rules was not checked" >&2
+    echo "regal is absent: the style of the rules was not checked (deploy/dev/install-regal.sh builds it with Go)" >&2
 fi

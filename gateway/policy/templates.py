@@ -60,8 +60,8 @@ _LIMIT_TEST = """
 # The test world's agreement with this category in the place of its first.
 agreements := world.kinds_with("k0", {{"category": "{category}"}})
 
-held(facts) := numbers if {{
-	numbers := {name}.holds with input as facts with data.agreements as agreements with data.roles as world.roles
+held(facts) := found if {{
+	found := {name}.holds with input as facts with data.agreements as agreements with data.roles as world.roles
 }}
 
 test_it_holds_for_every_other_category if {{
@@ -93,8 +93,8 @@ applies contains position.n if {{
 """
 
 _GROUND_TEST = """
-applied(facts) := numbers if {{
-	numbers := {name}.applies with input as facts with data.agreements as world.agreements
+applied(facts) := found if {{
+	found := {name}.applies with input as facts with data.agreements as world.agreements
 		with data.roles as world.roles
 }}
 

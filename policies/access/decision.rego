@@ -29,9 +29,9 @@ decision := {
 # once, since one of the engines looks through every package for each rule that it meets for the first time.
 pairs := [number |
 	libraries := data.commons.lib
-	number_of := libraries.asked.numbers
+	numbered := libraries.asked.number_of
 	some place in libraries.asked.places
-	number := number_of[place]
+	number := numbered[place]
 ]
 
 # -- each position ----------------------------------------------------------------------------------------
@@ -148,10 +148,10 @@ duties contains duty if {
 reason(position, broken, like_a_stranger) := first if {
 	first := reasons("request", broken)[0]
 } else := "consent-not-given" if {
-	like_a_stranger
+	like_a_stranger == true
 	position.needs_consent == true
 } else := "no-relationship" if {
-	like_a_stranger
+	like_a_stranger == true
 } else := missing if {
 	missing := consent_reason[position.n]
 } else := first if {
@@ -162,10 +162,10 @@ reason(position, broken, like_a_stranger) := first if {
 # somebody who never decided get the same verdict, byte for byte. Where the person is not to be seen by this viewer,
 # the one that a stranger breaks.
 told(position, broken, like_a_stranger) := broken & about("request") if {
-	like_a_stranger
+	like_a_stranger == true
 	position.needs_consent == true
 } else := (broken & about("request")) | {"known_person"} if {
-	like_a_stranger
+	like_a_stranger == true
 } else := broken & about("request") if {
 	is_string(consent_reason[position.n])
 } else := broken

@@ -5,9 +5,9 @@ package commons_test.grounds.safeguarding
 import data.commons.grounds.safeguarding
 import data.commons_test.world
 
-applied(purpose, category, agreements) := numbers if {
+applied(purpose, category, agreements) := found if {
 	facts := world.question({"request": {"purpose": purpose}, "pairs": [world.pair(0, category)]})
-	numbers := safeguarding.applies with input as facts
+	found := safeguarding.applies with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

@@ -43,7 +43,7 @@ distinct := [place |
 ]
 
 # place -> number of its position
-numbers := {place: n | some n, place in distinct}
+number_of := {place: n | some n, place in distinct}
 
 # All of them: what a limit holds for that is about the request as a whole.
 all_positions := {n | some n, _ in distinct}

@@ -5,8 +5,8 @@ package commons_test.limits.age_of_decision
 import data.commons.limits.age_of_decision
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := age_of_decision.holds with input as facts
+held(facts, agreements) := found if {
+	found := age_of_decision.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

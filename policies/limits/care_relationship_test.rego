@@ -5,8 +5,8 @@ package commons_test.limits.care_relationship
 import data.commons.limits.care_relationship
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := care_relationship.holds with input as facts
+held(facts, agreements) := found if {
+	found := care_relationship.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

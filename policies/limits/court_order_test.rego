@@ -5,8 +5,8 @@ package commons_test.limits.court_order
 import data.commons.limits.court_order
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := court_order.holds with input as facts
+held(facts, agreements) := found if {
+	found := court_order.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

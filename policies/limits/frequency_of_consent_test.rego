@@ -5,8 +5,8 @@ package commons_test.limits.frequency_of_consent
 import data.commons.limits.frequency_of_consent
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := frequency_of_consent.holds with input as facts
+held(facts, agreements) := found if {
+	found := frequency_of_consent.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

@@ -5,8 +5,8 @@ package commons_test.limits.hours_where_asked
 import data.commons.limits.hours_where_asked
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := hours_where_asked.holds with input as facts
+held(facts, agreements) := found if {
+	found := hours_where_asked.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

@@ -5,8 +5,8 @@ package commons_test.limits.living_for_consent
 import data.commons.limits.living_for_consent
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := living_for_consent.holds with input as facts
+held(facts, agreements) := found if {
+	found := living_for_consent.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

@@ -5,8 +5,8 @@ package commons_test.limits.national_opt_out
 import data.commons.limits.national_opt_out
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := national_opt_out.holds with input as facts
+held(facts, agreements) := found if {
+	found := national_opt_out.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 		with data.purposes as world.purposes

@@ -5,8 +5,8 @@ package commons_test.limits.not_objected
 import data.commons.limits.not_objected
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := not_objected.holds with input as facts
+held(facts, agreements) := found if {
+	found := not_objected.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

@@ -5,8 +5,8 @@ package commons_test.limits.safeguarding_restriction
 import data.commons.limits.safeguarding_restriction
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := safeguarding_restriction.holds with input as facts
+held(facts, agreements) := found if {
+	found := safeguarding_restriction.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

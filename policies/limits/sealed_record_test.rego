@@ -5,8 +5,8 @@ package commons_test.limits.sealed_record
 import data.commons.limits.sealed_record
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := sealed_record.holds with input as facts
+held(facts, agreements) := found if {
+	found := sealed_record.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }

@@ -5,8 +5,8 @@ package commons_test.limits.sensitivity_ceiling
 import data.commons.limits.sensitivity_ceiling
 import data.commons_test.world
 
-held(facts, roles) := numbers if {
-	numbers := sensitivity_ceiling.holds with input as facts
+held(facts, roles) := found if {
+	found := sensitivity_ceiling.holds with input as facts
 		with data.agreements as world.agreements
 		with data.roles as roles
 }

@@ -5,8 +5,8 @@ package commons_test.limits.training_where_asked
 import data.commons.limits.training_where_asked
 import data.commons_test.world
 
-held(facts, agreements) := numbers if {
-	numbers := training_where_asked.holds with input as facts
+held(facts, agreements) := found if {
+	found := training_where_asked.holds with input as facts
 		with data.agreements as agreements
 		with data.roles as world.roles
 }
