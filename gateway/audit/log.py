@@ -124,14 +124,17 @@ class Log:
             raise AuditUnavailable
         waiting = self._queue.put(item, urgent=urgent)
         try:
-            return await waiting.done
+            result = await waiting.done
         except AuditUnavailable:
             self._refused_at = time.monotonic()
             raise
+        self._refused_at = -math.inf
+        return result
 
     @property
     def takes(self) -> bool:
-        """Whether entries can be written, as far as is known: none was given up in the last REFUSED_S."""
+        """Whether entries can be written, as far as is known: none was given up in the last REFUSED_S and none written
+        since."""
         running = self._work is not None and not self._work.done() and not self._closing
         return running and time.monotonic() - self._refused_at > REFUSED_S
 

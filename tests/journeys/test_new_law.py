@@ -107,7 +107,7 @@ class Stream:
 
     def until(self, seen: Callable[[httpx.Response], bool]) -> None:
         """Wait until a reply is like that."""
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 90
         while not (self.replies and seen(self.replies[-1])):
             assert time.monotonic() < ends, Counter(reply.status_code for reply in self.replies)
             time.sleep(0.02)
