@@ -133,8 +133,8 @@ class Log:
 
     @property
     def takes(self) -> bool:
-        """Whether entries can be written, as far as is known: none was given up in the last REFUSED_S and none written
-        since."""
+        """Whether entries can be written, as far as is known: none was given up in the last REFUSED_S, or one was
+        written since."""
         running = self._work is not None and not self._work.done() and not self._closing
         return running and time.monotonic() - self._refused_at > REFUSED_S
 
