@@ -22,7 +22,7 @@ WAITING = 4096
 URGENT = 256
 """Entries that may wait in the urgent lane."""
 
-PATIENCE_S = 0.5
+PATIENCE_S = 1.0
 """Nobody joins a lane whose first has waited longer: what it waits for has stopped."""
 
 PAUSE_S = 0.002

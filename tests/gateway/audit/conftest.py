@@ -97,7 +97,7 @@ async def make_log(keys: Keyring) -> AsyncIterator[MakeLog]:
 
 @pytest.fixture(autouse=True)
 def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A queue that has waited half a second is refused in a service; in a test it is a machine with other work."""
+    """A queue whose first has waited a second refuses; in a test that is a machine with other work, and no fault."""
     monkeypatch.setattr("gateway.audit.waiting.PATIENCE_S", 10.0)
 
 
