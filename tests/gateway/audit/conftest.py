@@ -97,7 +97,7 @@ async def make_log(keys: Keyring) -> AsyncIterator[MakeLog]:
 
 @pytest.fixture(autouse=True)
 def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A queue whose first has waited a second refuses; in a test that is a machine with other work, and no fault."""
+    """A queue whose first has waited a second refuses; in a test that is a machine with other work."""
     monkeypatch.setattr("gateway.audit.waiting.PATIENCE_S", 10.0)
 
 
