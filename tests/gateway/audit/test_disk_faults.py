@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,6 @@ from sqlalchemy import URL, make_url
 from gateway import db, keyring, migrate
 from gateway.audit import verify
 from gateway.audit.log import Log, LogRefused
-from gateway.errors import AuditUnavailable
 from tests.fixtures.postgres import PostgresAbsentError, cluster
 from tests.fixtures.tools import Faults
 
@@ -105,24 +105,23 @@ class Filled:
         self.disk = disk
         self.log = make_log(self.engine, deadline_ms=2000)
 
-    async def holds(self, make_entry: MakeEntry, leave: int, vkey: str, copy: Callable[[Log], Path]) -> None:
-        """What was acknowledged stands; full is refused; with room it goes on."""
+    async def through(self, make_entry: MakeEntry, leave: int) -> tuple[list[int], bool, list[int]]:
+        """Write until full, make room, go on: what was acknowledged before it was full, whether the log still took
+        entries then, and what was acknowledged after."""
         await self.log.start()
         await append_again(self.log, make_entry(0))
         ballast = fill(self.disk, leave)
-        acknowledged, following = await appended(self.log, make_entry, 1, 20_000)
-        assert 0 < len(acknowledged) < 20_000
-        assert not self.log.takes
-        with pytest.raises(AuditUnavailable):  # full is full
-            await self.log.append(make_entry(following))
+        before, following = await appended(self.log, make_entry, 1, 20_000)
+        _, following = await appended(self.log, make_entry, following, 1)
+        took = self.log.takes
         ballast.unlink()
-        await append_again(self.log, make_entry(following + 1))
-        more, _ = await appended(self.log, make_entry, following + 2, 50)
-        assert len(more) == 50
-        assert all(self.log.entry_by_id(make_entry(n).id) for n in [0, *acknowledged, *more])
-        assert verify.log(str(copy(self.log)), vkey).findings == ()
-        await self.log.close()
-        self.engine.dispose()
+        await append_again(self.log, make_entry(following))
+        after, _ = await appended(self.log, make_entry, following + 1, 50)
+        return before, took, after
+
+    def lost(self, make_entry: MakeEntry, acknowledged: list[int]) -> list[int]:
+        """Which of these are not there."""
+        return [n for n in acknowledged if self.log.entry_by_id(make_entry(n).id) is None]
 
 
 async def test_a_disk_full_of_postgresqls_data_refuses_and_the_log_goes_on_by_itself(
@@ -135,7 +134,14 @@ async def test_a_disk_full_of_postgresqls_data_refuses_and_the_log_goes_on_by_it
             connection.execute(f"CREATE TABLESPACE small LOCATION '{space}'")  # type: ignore[arg-type]
             connection.execute("CREATE DATABASE on_small TABLESPACE small")
         filled = Filled(url.set(database="on_small"), disk, make_log)
-        await filled.holds(make_entry, 300_000, vkey, lambda log: export(log, tmp_path / "log"))
+        before, took, after = await filled.through(make_entry, 300_000)
+        assert 0 < len(before) < 20_000
+        assert not took
+        assert len(after) == 50
+        assert filled.lost(make_entry, [*before, *after]) == []
+        assert verify.log(str(export(filled.log, tmp_path / "log")), vkey).findings == ()
+        await filled.log.close()
+        filled.engine.dispose()
 
 
 async def test_a_disk_full_of_the_write_ahead_log_refuses_and_the_log_goes_on_by_itself(
@@ -146,7 +152,14 @@ async def test_a_disk_full_of_the_write_ahead_log_refuses_and_the_log_goes_on_by
         folder.mkdir()
         with server(wal=folder, again=True) as url:
             filled = Filled(url, disk, make_log)
-            await filled.holds(make_entry, 3_000_000, vkey, lambda log: export(log, tmp_path / "log"))
+            before, took, after = await filled.through(make_entry, 3_000_000)
+            assert 0 < len(before) < 20_000
+            assert not took
+            assert len(after) == 50
+            assert filled.lost(make_entry, [*before, *after]) == []
+            assert verify.log(str(export(filled.log, tmp_path / "log")), vkey).findings == ()
+            await filled.log.close()
+            filled.engine.dispose()
 
 
 @pytest.mark.parametrize(("setting", "value"), [("fsync", "off"), ("full_page_writes", "off")])
@@ -174,7 +187,10 @@ async def test_a_writer_whose_disk_fails_at_fsync_takes_no_more_even_when_the_di
     writer = start_writer(sqlite_url, keys, under=faults.under)
     acknowledged = read_some(writer, 200)
     faults.sync_fails(writer.pid)
+    late = threading.Timer(30, writer.kill)
+    late.start()
     acknowledged += read_rest(writer)  # it ends by itself: it has said that nothing more is taken
+    late.cancel()
     assert writer.returncode == 3  # as it was told to when the log is lost
     await check(engine, keys, acknowledged, make_log, export, tmp_path / "log")
     engine.dispose()
