@@ -35,6 +35,7 @@ from gateway.model import User
 from gateway.sandbox import story
 from gateway.web.record_queries import ASK, PREVIEW
 from tests.fixtures.commons import World, free_port, question
+from tests.fixtures.starting import await_answer
 
 OUTCOMES = (
     "all-returned",
@@ -80,13 +81,7 @@ def talkative(world: World, folder: Path) -> Iterator[Loud]:
         process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | {"PYTHONASYNCIODEBUG": "1"})
     loud = Loud(world, f"http://127.0.0.1:{port}", output)
     try:
-        while True:
-            try:
-                httpx.get(f"{loud.url}/health/ready").raise_for_status()
-                break
-            except httpx.HTTPError:
-                assert process.poll() is None, output.read_text()
-                time.sleep(0.1)
+        await_answer(f"{loud.url}/health/ready", process, said=output)
         yield loud
     finally:
         process.terminate()

@@ -23,6 +23,7 @@ from gateway.audit.checkpoint import vkey
 from gateway.sandbox import story
 from tests.fixtures.commons import World, question, running
 from tests.fixtures.postgres import PostgresAbsentError, cluster
+from tests.fixtures.starting import PATIENCE_S
 
 from .test_kill import missing
 
@@ -85,7 +86,7 @@ def test_whichever_worker_is_killed_every_answer_has_its_entry_and_the_log_verif
     received: dict[str, str] = {}
     statuses: dict[int, int] = {}
     for round_ in range(100 if soak else 2):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while len(up := workers(world)) < 2 or sum(up.values()) != 1:
             assert time.monotonic() < deadline, up
             time.sleep(0.1)

@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
-import httpx
 from sqlalchemy import Column, select
 
 from consent.tables import consent_event
@@ -30,6 +29,7 @@ from gateway.web.record_queries import ASK
 from tests.faults.history import Invocation, Kind
 from tests.fixtures.citizens import Desk
 from tests.fixtures.commons import World, free_port, question
+from tests.fixtures.starting import await_answer
 
 CHARITY_TERM = "Support from the charity, if the patient agrees"
 PLAN = "support.plan"
@@ -93,21 +93,11 @@ def node(world: World, *program: str) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=words, stderr=words, env=environment)
     try:
         address = f"http://127.0.0.1:{port}"
-        _await_ready(address, process)
+        await_answer(f"{address}/health/ready", process, said=data / "node.err")
         yield address
     finally:
         process.terminate()
         process.wait(timeout=30)
-
-
-def _await_ready(address: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{address}/health/ready").status_code == 200:
-                return
-        assert process.poll() is None, "the gateway did not start"
-        time.sleep(0.1)
-    raise AssertionError("the gateway did not become ready")
 
 
 class Traffic:

@@ -22,6 +22,7 @@ import pytest
 from gateway import sandbox
 from gateway.web.wire import RecordQuery
 from tests.fixtures.commons import World, free_port
+from tests.fixtures.starting import await_answer
 
 ROOT = Path(__file__).parents[2]
 GUIDES = ROOT / "docs" / "guides"
@@ -218,12 +219,7 @@ def served(cwd: Path, folder: Path, port: int) -> Iterator[None]:
     [command] = [step.commands for step in steps("operate.md") if step.kind == "serve"]
     process = subprocess.Popen(command.replace("8080", str(port)).split(), cwd=cwd, env=installed(folder))
     try:
-        for _ in range(300):
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
-                    break
-            assert process.poll() is None, "the gateway did not start"
-            time.sleep(0.1)
+        await_answer(f"http://127.0.0.1:{port}/health/ready", process)
         yield
     finally:
         process.terminate()

@@ -21,11 +21,11 @@ from gateway.policy import bundle
 from gateway.policy.embedded import EmbeddedJudge
 from gateway.policy.encoding import checked
 from gateway.policy.vocabulary import Vocabulary
+from tests.fixtures.starting import PATIENCE_S
 
 from . import generated
 
 UNDEFINED = "undefined"
-START_S = 20.0
 
 
 class _Unix(http.client.HTTPConnection):
@@ -79,7 +79,7 @@ def server(opa: str, vocabulary: Vocabulary, tmp_path_factory: pytest.TempPathFa
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
-        until = time.monotonic() + START_S
+        until = time.monotonic() + PATIENCE_S
         while not address.exists():
             assert process.poll() is None, "OPA did not start"
             assert time.monotonic() < until, "OPA is not ready"
