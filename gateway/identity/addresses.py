@@ -52,12 +52,14 @@ class Checked(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
+        """See aiohttp.abc.AbstractResolver. Raises AddressRefused."""
         found = await self._inner.resolve(host, port, family)
         if not found or not all(_public(result["host"], default=False) for result in found):
             raise AddressRefused("the name leads to an address of a private network or this machine")
         return found
 
     async def close(self) -> None:
+        """See aiohttp.abc.AbstractResolver."""
         await self._inner.close()
 
 

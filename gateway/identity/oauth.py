@@ -165,9 +165,11 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
     # -- what Authlib asks of a server ---------------------------------------------------------------------
 
     def create_oauth2_request(self, request: _Request) -> _Request:
+        """The request, which is in Authlib's form already."""
         return request
 
     def handle_response(self, status: int, body: dict[str, Any], headers: Sequence[tuple[str, str]]) -> Reply:
+        """What is answered, for whoever speaks HTTP."""
         return Reply(status, body, list(headers))
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
@@ -177,15 +179,18 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]
         """Not used: the client is found by its assertion."""
 
     def get_error_uri(self, request: _Request, error: OAuth2Error) -> str | None:
+        """RFC 6749 §5.2 `error_uri`: the page about the fault, where it has one."""
         slug = getattr(error, "slug", None)
         return f"{self._issuer}/problems/{slug}" if slug else None
 
     def get_token_grant(self, request: _Request) -> _Grant:
+        """The one grant there is, RFC 6749 §4.4. Raises `unsupported_grant_type`."""
         if request.form.get("grant_type") != GRANT:
             raise _UnsupportedGrantError
         return _Grant(request, self)
 
     def validate_requested_scope(self, scope: str | None) -> None:
+        """Raises `invalid_scope` (RFC 6749 §5.2) for any."""
         if scope:
             raise InvalidScopeError("expected no scope: what may be asked is decided by policy, query by query")
 

@@ -88,6 +88,7 @@ class _Telling:
         return who if AUDITOR in who.scopes else self.to_agency(id, who, vocabulary)
 
     def to_agency(self, id: str, who: Caller, vocabulary: Vocabulary) -> dict[str, Any]:
+        """What the organisation that asked may know: nothing of pairs that are kept silent."""
         entry = self.entry(id)
         if entry.org != who.organisation:
             raise NotFound
@@ -106,6 +107,7 @@ class _Telling:
         }
 
     def to_citizen(self, id: str, person: str, vocabulary: Vocabulary) -> dict[str, Any]:
+        """What the person it was about may know, unless they are to hear of that emergency later."""
         entry = self.entry(id)
         about = self.log.reader.of_person(person, entry.place - 1, 1)
         if [one.id for one in about] != [entry.id]:
@@ -130,6 +132,7 @@ class _Telling:
         }
 
     async def audited(self, id: str, who: Caller, reason: str) -> dict[str, Any]:
+        """All of it, for an auditor who says why; that they looked is an entry itself."""
         if who.user is None or len(reason.strip()) < 8:
             raise Malformed(
                 "An auditor's token names its user, and Audit-Reason says in a few words why they look."

@@ -13,6 +13,8 @@
 #   citizen: The person who asked saw only what their job allows.
 package commons.obligations.redact
 
+import data.commons.lib.agreement.agreement
+
 stated if is_object(visible)
 
 # category -> the fields that the role may see
@@ -29,4 +31,4 @@ general := object.get(data.roles, input.caller.role, data.roles[""]).sees
 
 default narrower := {}
 
-narrower := data.agreements[input.request.agreement].ceilings[input.caller.role]
+narrower := agreement.ceilings[input.caller.role]
