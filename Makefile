@@ -17,7 +17,7 @@ setup: ## Make .venv for development, from the lock with hashes
 	@sh deploy/dev/setup.sh dev
 
 test: setup ## Run every test, three files at a time; what is absent is named and skipped (COMMONS_REQUIRE_ALL=1: fails)
-	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 soak: setup ## Run the heavy proofs at full scale
 	@COMMONS_SOAK=1 $(BIN)/python -m pytest -m slow $(TESTS)
