@@ -44,8 +44,8 @@ while the others are done."""
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest folders first; within one the order stays."""
-    folders = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: folders.get(item.path.relative_to(HERE).parts[0], len(folders)))
+    longest = [HERE / name for name in LONGEST]
+    items.sort(key=lambda item: [not item.path.is_relative_to(folder) for folder in longest])
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
