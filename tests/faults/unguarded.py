@@ -2,7 +2,7 @@
 """`python -m tests.faults.unguarded FAULT serve …`: a gateway with a fault planted in it, for tests of the tests.
 
     guard   the seal is written without looking at the consent sequence again
-    stale   that, and standing is read once and then remembered for ever
+    stale   that, and a standing under which something is given is remembered for ever
 
 The product has no switch for this: the fault is put in from here, into this process alone.
 """
@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from consent import live
+from consent.model import Standing, State
 from gateway.audit.log import Log
 from gateway.cli.command import main
 
@@ -29,9 +30,12 @@ def _remembering(kind: type[Any]) -> None:
     held: dict[tuple[str, ...], Any] = {}
 
     async def standing(self: Any, *key: str, at_least: int = 0) -> Any:
-        if key not in held:
-            held[key] = await reads(self, *key)
-        return held[key]
+        if key in held:
+            return held[key]
+        standing: Standing = await reads(self, *key)
+        if any(one.state == State.GIVEN for said in standing.by_category.values() for one in said):
+            held[key] = standing  # one that gives nothing could release nothing, however stale
+        return standing
 
     kind.standing = standing
 
