@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.table import Table
 
 from gateway import db, keyring
+from gateway.audit import events
 from gateway.audit.log import StoredEntry
 from gateway.audit.search import Search
 from gateway.auditing import Auditor, review
@@ -51,7 +51,8 @@ def search(
 ) -> None:
     """Print the entries that fit, oldest first. The search is an entry itself; one about a citizen is shown to
     them."""
-    wanted = Search(type_, organisation, "", purpose, decision, _ms(since), _ms(until), after=after, limit=limit)
+    days = _ms(since), _ms(until)
+    wanted = Search(_known(type_), organisation, "", purpose, decision, *days, after=after, limit=limit)
     person = _asked(data, identifier_system) if citizen else ""
 
     async def look() -> list[StoredEntry]:
@@ -59,11 +60,14 @@ def search(
             return await reviewing.search(Auditor(auditor, reason), wanted, person)
 
     entries = asyncio.run(look())
-    table = Table("place", "time (UTC)", "type", "organisation", "purpose", "id", box=None)
-    for one in entries:
-        at = datetime.datetime.fromtimestamp(one.at_ms / 1000, datetime.UTC)
-        table.add_row(str(one.place), f"{at:%Y-%m-%d %H:%M:%S}", one.type, one.org, one.purpose, one.id)
-    out.print(table)
+    if not entries:
+        out.print("No entry fits.")
+        return
+    rows = [("place", "id", "time (UTC)", "type", "organisation", "purpose"), *map(_row, entries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:  # whole lines however narrow the screen: ids and names are for copying
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
     if len(entries) == limit:
         out.print(f"There may be more: --after {entries[-1].place}", highlight=False)
 
@@ -97,14 +101,26 @@ def export(
     identifier_system: System = NHS_NUMBER,
 ) -> None:
     """Write the entries that fit into a file, each with its proof. That, and the file's digest, is an entry."""
-    wanted = Search(type_, organisation, "", purpose, decision, _ms(since), _ms(until))
+    wanted = Search(_known(type_), organisation, "", purpose, decision, _ms(since), _ms(until))
     person = _asked(data, identifier_system) if citizen else ""
 
     async def take() -> int:
         async with review(load(data)) as reviewing:
             return await reviewing.export(Auditor(auditor, reason), wanted, file, person)
 
-    out.print(f"{asyncio.run(take())} entries.")
+    number = asyncio.run(take())
+    out.print("1 entry." if number == 1 else f"{number} entries.")
+
+
+def _known(type_: str) -> str:
+    if type_ and type_ not in events.NAMES:
+        raise typer.BadParameter(f"none of {', '.join(sorted(events.NAMES))}", param_hint="--type")
+    return type_
+
+
+def _row(one: StoredEntry) -> tuple[str, ...]:
+    at = datetime.datetime.fromtimestamp(one.at_ms / 1000, datetime.UTC)
+    return str(one.place), one.id, f"{at:%Y-%m-%d %H:%M:%S}", one.type, one.org, one.purpose
 
 
 def _ms(day: datetime.datetime | None) -> int:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.policy import group
 from gateway.cli.shared import out
 from gateway.policy import generate, templates
 from gateway.policy.asking import Answered, Question, answer
@@ -23,6 +24,7 @@ Folder = Annotated[
 ]
 
 
+@group.command("test")
 def proofs_(
     policies: Folder = None,
     opa: Annotated[Path | None, typer.Option(help="The OPA to use. Default: that on the PATH.")] = None,
@@ -51,6 +53,7 @@ def _told(one: Failure) -> str:
     )
 
 
+@group.command("new")
 def new(
     kind: Annotated[str, typer.Argument(help="limit, ground or obligation.")],
     name: Annotated[str, typer.Argument(help="Lower-case words joined by _.")],
@@ -71,6 +74,7 @@ def new(
             path.write_bytes(generate.files(folder)[path])
 
 
+@group.command("ask")
 def ask(
     organisation: Annotated[str, typer.Argument(help="Who: an organisation, as uk/nhs/XZZ01.")],
     category: Annotated[str, typer.Argument(help="What: a category, as health.allergies.")],

@@ -19,6 +19,7 @@ from gateway import db, keyring
 from gateway.audit.reader import Reader
 from gateway.audit.sealing import SealKey
 from gateway.audit.stream import Stream
+from gateway.cli.policy import group
 from gateway.cli.shared import Data, err, out, read
 from gateway.policy.archive import Archive
 from gateway.policy.bundle import Bundle, build
@@ -33,6 +34,7 @@ from gateway.settings import Settings, load
 Form = Literal["text", "json", "html"]
 
 
+@group.command("replay")
 def replay_(
     data: Data,
     decision: Annotated[str, typer.Option(help="Id of the decision, dec_….")],
@@ -54,6 +56,7 @@ def replay_(
         raise typer.Exit(1)
 
 
+@group.command("rehearse")
 def rehearse_(
     data: Data,
     bundle: Annotated[Path, typer.Option(help="The law to try: a file of `commons policy build`, or a folder.")],

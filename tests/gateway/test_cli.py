@@ -14,7 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from gateway import db
-from gateway.cli import main
+from gateway.cli import command, main
+from gateway.cli.command import PLACES
 from gateway.identity import registry
 
 SETTINGS = {"COMMONS_PUBLIC_URL": "http://127.0.0.1:8080", "COMMONS_LOG_ORIGIN": "127.0.0.1:8080/log"}
@@ -106,6 +107,48 @@ def test_keys_are_never_overwritten(commons: Run, tmp_path: Path) -> None:
     assert again.status == 1
     assert "move them away" in again.said
     assert before == {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+
+
+def test_every_module_of_the_folder_has_its_place_and_every_place_a_command(commons: Run) -> None:
+    named = {part.partition(":")[0] for parts in PLACES.values() for part in parts}
+    there = {path.stem for path in Path(command.__file__).parent.glob("[a-z]*.py")}
+    assert named == there - {"command", "shared", "sentences"}
+    for name in PLACES:
+        assert commons(name, "--help").status == 0
+    for name in ("vkey", "verify", "search", "open", "export"):
+        assert f" {name} " in commons("audit", "--help").said
+
+
+def test_an_auditor_searches_opens_and_exports_and_each_is_an_entry(commons: Run, tmp_path: Path) -> None:
+    commons("keys", "init")
+    commons("migrate")
+    why = ("--auditor", "aud-7", "--reason", "Sample for case 12")
+    found = commons("audit", "search", *why, "--type", "log.started").said.split()
+    assert found[found.index("0") + 4] == "log.started"
+    opened = commons("audit", "open", found[found.index("0") + 1], *why)
+    assert opened.status == 0, opened.said
+    file = tmp_path / "sample.jsonl"
+    assert "1 entry." in commons("audit", "export", str(file), *why, "--type", "audit.searched").said
+    assert len(file.read_text().splitlines()) == 1
+    listed = commons("audit", "search", *why).said
+    for kind in ("audit.searched", "audit.opened", "audit.exported"):
+        assert kind in listed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("search", "--reason", "x"), "Say who looks and why"),
+        (("search", "--reason", "Sample for case 12", "--type", "access.disclose"), "none of access.disclosed"),
+        (("open", "not-an-entry", "--reason", "Sample for case 12"), "no entry of that id"),
+    ],
+)
+def test_an_auditor_is_told_what_is_wrong(commons: Run, arguments: tuple[str, ...], sentence: str) -> None:
+    commons("keys", "init")
+    commons("migrate")
+    refused = commons("audit", *arguments, "--auditor", "aud-7")
+    assert refused.status > 0
+    assert sentence in refused.said
 
 
 def test_a_key_file_that_others_can_read_stops_the_start(commons: Run, tmp_path: Path) -> None:
