@@ -143,13 +143,6 @@ class Reader:
             shards = self._shards(connection)
             return [self._stored(row, shards, row.number) for row in connection.execute(query.limit(limit))]
 
-    def places_of(self, person: str) -> list[int]:
-        """The places of all entries about a person (`payload.idx`), in order: what an erasure is about."""
-        mine = subject_entry.c
-        query = select(mine.idx).where(mine.subject == self._seal_key.short(person)).order_by(mine.idx)
-        with db.read(self._engine) as connection:
-            return list(connection.execute(query).scalars())
-
     def count(self, person: str, organisation: str, purpose: str, since_ms: int) -> int:
         """How many answers about a person were released to an organisation for a purpose since an instant
         (milliseconds since 1970)."""

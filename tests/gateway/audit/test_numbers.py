@@ -109,7 +109,6 @@ async def test_a_citizens_entries_are_read_a_page_at_a_time(log: Log, make_entry
     assert reader.of_person(ANN, page[-1].place, 4) == whole[4:8]
     assert reader.of_person(ANN, before=whole[5].place, limit=3) == [whole[4], whole[3], whole[2]]
     assert {stored.org for stored in reader.of_person(ANN, organisation=TRUST)} == {TRUST}
-    assert reader.places_of(ANN) == [stored.place for stored in whole]
 
 
 async def test_releases_are_counted_by_citizen_organisation_purpose_and_time(
