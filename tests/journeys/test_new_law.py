@@ -29,6 +29,7 @@ from gateway.settings import load
 from tests.fixtures.commons import World, free_port, question
 from tests.fixtures.law import POLICIES, Steward
 from tests.fixtures.opa import OpaServer, running
+from tests.fixtures.starting import PATIENCE_S
 
 AGREEMENT = "data/agreements/dsa-2026-014.yaml"
 
@@ -107,7 +108,7 @@ class Stream:
 
     def until(self, seen: Callable[[httpx.Response], bool]) -> None:
         """Wait until a reply is like that."""
-        ends = time.monotonic() + 90
+        ends = time.monotonic() + PATIENCE_S
         while not (self.replies and seen(self.replies[-1])):
             assert time.monotonic() < ends, Counter(reply.status_code for reply in self.replies)
             time.sleep(0.02)
@@ -135,7 +136,7 @@ def test_a_law_that_was_spoilt_on_its_way_changes_nothing_for_a_running_gateway(
                 "substr(bundle, 1, length(bundle) - 9) FROM policy_bundle ORDER BY sequence DESC LIMIT 1"
             )
             database.commit()
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + PATIENCE_S
         while "is refused" not in own.said():
             assert time.monotonic() < ends
             time.sleep(0.05)
@@ -172,7 +173,7 @@ def test_a_gateway_judged_by_opa_answers_refuses_and_tells_a_refusal_from_a_fail
 
 
 def _ready(world: World) -> None:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + PATIENCE_S
     while httpx.get(f"{world.url}/health/ready").status_code != 200:
         assert time.monotonic() < ends
         time.sleep(0.05)
