@@ -90,10 +90,33 @@ def event(resource: Mapping[str, Any], person: str) -> Event:
                 ],
             },
         }
-        members |= _uncarried(resource)
-        return msgspec.convert(members, Event)
+        if any(_dates(provision)):
+            named = ("period_from", "period_to")
+            members["provision"]["conditions"] = dict(zip(named, _dates(provision), strict=True))
+        made = msgspec.convert(members | _uncarried(resource), Event)
+        if not _agrees(made, members["provision"], provision):
+            raise MalformedEvent
+        return made
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:  # msgspec's are ValueErrors
         raise MalformedEvent from error
+
+
+def _agrees(made: Event, said: Mapping[str, Any], provision: Mapping[str, Any]) -> bool:
+    """Whether the resource's own members say what the extension says: what was narrowed or refused by whoever does
+    not know the extension would else be taken over wider."""
+    carried = made.provision
+    dates = carried.conditions.period if carried.conditions is not None else ("", "")
+    return (
+        list(carried.categories) == said["categories"]
+        and list(carried.sources) == said["sources"]
+        and dates == _dates(provision)
+        and (made.kind is Kind.REFUSED) == (provision["type"] == "deny")
+    )
+
+
+def _dates(provision: Mapping[str, Any]) -> tuple[str, str]:
+    period = provision.get("dataPeriod", {})
+    return period.get("start", ""), period.get("end", "")
 
 
 def exceptions(resource: Mapping[str, Any]) -> list[tuple[str, Scope]]:
@@ -163,8 +186,9 @@ def _uncarried(resource: Mapping[str, Any]) -> dict[str, Any]:
     for extension in resource.get("extension", ()):
         if extension["url"] == CARRIED:
             return {
-                one["url"].removeprefix(URN): msgspec.json.decode(one["valueString"])
+                name: msgspec.json.decode(one["valueString"])
                 for one in extension["extension"]
+                if (name := one["url"].removeprefix(URN)) not in _IN_PLACE
             }
     return {}
 

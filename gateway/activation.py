@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 
 import uuid_utils
 from sqlalchemy import Engine, select
@@ -29,6 +30,7 @@ from gateway.policy.documents import PolicyFolderError
 from gateway.policy.law import Law
 from gateway.policy.packing import BundleRefusedError
 from gateway.policy.tables import policy_bundle
+from gateway.policy.vocabulary import Agreement
 from gateway.settings import Settings
 
 log = logging.getLogger("commons.policy")
@@ -37,7 +39,12 @@ POLL_S = 0.25
 """Seconds between two looks; a look costs a system call or less while nothing was written."""
 
 
-async def activate(settings: Settings, raw: bytes, by: str) -> Law:
+Unrevised = Callable[[Engine, Path, Mapping[str, Agreement]], Sequence[str]]
+"""Which agreements of a law to come let more flow on consent than those who agreed were told; the folder holds the
+keys that are trusted."""
+
+
+async def activate(settings: Settings, raw: bytes, by: str, unrevised: Unrevised = lambda *_: ()) -> Law:
     """Put the law in a bundle's file in force for every node of this commons. `by`: who activates it (a staff id).
     Raises BundleRefusedError, which is logged; AuditUnavailable when it is in force but could not be logged yet
     (then it is at the next start)."""
@@ -47,7 +54,7 @@ async def activate(settings: Settings, raw: bytes, by: str) -> Law:
     try:
         await access_log.start()
         try:
-            found = await asyncio.to_thread(put_in_force, engine, settings, raw, by)
+            found = await asyncio.to_thread(put_in_force, engine, settings, raw, by, unrevised)
         except PolicyFolderError as error:
             await access_log.append(_refusal(error, by, "", 0))
             raise
@@ -58,7 +65,9 @@ async def activate(settings: Settings, raw: bytes, by: str) -> Law:
         engine.dispose()
 
 
-def put_in_force(engine: Engine, settings: Settings, raw: bytes, by: str) -> Law:
+def put_in_force(
+    engine: Engine, settings: Settings, raw: bytes, by: str, unrevised: Unrevised = lambda *_: ()
+) -> Law:
     """As `activate`, leaving the log entry to the next start (`log_missing`)."""
     keys = signing.trusted(settings.policy_keys)
     found = law.examine(raw, keys)
@@ -66,6 +75,12 @@ def put_in_force(engine: Engine, settings: Settings, raw: bytes, by: str) -> Law
     law.require_not_older(found, archive, keys)
     law.require_consistent(found)
     law.prove(found)
+    if wider := unrevised(engine, settings.policy_keys, found.vocabulary.agreements):
+        raise BundleRefusedError(
+            "not-revised",
+            f"more would flow than was agreed to under {', '.join(wider)}: ask those again first, for each with "
+            "`commons consent revise ID --policies FOLDER`",
+        )
     made = Activated(found.sequence, found.revision, found.keyid, str(uuid_utils.uuid7()), int(time.time()), by)
     with db.write(engine) as connection:
         activated.record(connection, made, raw)

@@ -239,7 +239,8 @@ class _Bound:
     async def adopt(self, law: Law) -> None:
         """Serve under `law` from now on. All that depends on it is put in place without a pause in between; queries
         that have begun end under the law they began with."""
-        judge, vocabulary = Memo(await self.judges.of(law)), law.vocabulary
+        judge = Memo(await self.judges.of(law), lasting_s=self.judges.lasting_s)
+        vocabulary = law.vocabulary
         self.app.state.judge = judge
         itemiser = Itemiser(self.keys.pairwise, vocabulary)
         commons = Commons(

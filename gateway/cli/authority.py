@@ -63,7 +63,7 @@ def grant(
     while_able: Annotated[bool, typer.Option("--while-able", help="A property attorney's, by its terms.")] = False,
 ) -> None:
     """Record that somebody may decide for a citizen; prints the id of the authority."""
-    now = int(time.time())
+    now, day = int(time.time()), _day(born)
 
     async def work() -> str:
         async with counter(load(data)) as at:
@@ -82,10 +82,16 @@ def grant(
                 jointly=jointly,
                 while_able=while_able,
             )
-            day = datetime.date.fromisoformat(born) if born else None
             return (await at.desk.authorities.grant(made, actor=staff, born=day)).id
 
     out.print(asyncio.run(work()), highlight=False)
+
+
+def _day(born: str) -> datetime.date | None:
+    try:
+        return datetime.date.fromisoformat(born) if born else None
+    except ValueError:
+        raise typer.BadParameter("write it as 2012-05-01", param_hint="--born") from None
 
 
 @group.command("establish")
@@ -102,7 +108,7 @@ def establish(
     born: Annotated[str, typer.Option(help="The child's date of birth, YYYY-MM-DD; for a parent.")] = "",
 ) -> None:
     """Record the ground of an authority that was taken over without one; it gives a right from now on."""
-    now = int(time.time())
+    now, day = int(time.time()), _day(born)
 
     async def work() -> str:
         async with counter(load(data)) as at:
@@ -117,7 +123,6 @@ def establish(
                 categories=tuple(category or ()),
                 purposes=tuple(purpose or ()),
             )
-            day = datetime.date.fromisoformat(born) if born else None
             return (await at.desk.authorities.establish(id, made, actor=staff, born=day)).id
 
     out.print(asyncio.run(work()), highlight=False)
@@ -143,7 +148,7 @@ def import_(
 ) -> None:
     """Record the relationships in force of a file. Without a known ground, or in somebody's best interest, they
     give no right until you `establish` one."""
-    day = datetime.date.fromisoformat(born) if born else None
+    day = _day(born)
 
     async def work() -> relationships.TakenOver:
         async with counter(load(data)) as at:

@@ -270,3 +270,5 @@ def consent_import(
     out.print(f"{found.recorded} decisions recorded, {found.known} were known.")
     for id_, why in found.left_out:
         out.print(f"Left out: {id_}: {why}", highlight=False, markup=False)
+    if found.left_out and not found.recorded + found.known:
+        raise typer.Exit(1)

@@ -16,8 +16,10 @@ import typer
 
 from gateway import activation
 from gateway.cli.shared import Data, out, register
-from gateway.policy import activated, packing, signing
+from gateway.consents import revisions
+from gateway.policy import activated, canaries, packing, signing
 from gateway.policy.bundle import build
+from gateway.policy.embedded import EmbeddedJudge
 from gateway.policy.packing import BundleRefusedError, Release
 from gateway.policy.vocabulary import load as load_policies
 from gateway.settings import load
@@ -56,7 +58,8 @@ def build_(
     key: Annotated[Path, typer.Option(help="The steward's KEYID.private.pem.")],
     sequence: Annotated[int, typer.Option(help="Number of this law: larger than every one before.", min=1)],
     policies: Annotated[
-        Path | None, typer.Option(help="Folder of rules and data. Default: the packed one.")
+        Path | None,
+        typer.Option(envvar="COMMONS_POLICIES_DIR", help="Folder of rules and data. Default: the packed one."),
     ] = None,
     at: Annotated[str, typer.Option(help="When it is issued, as 2026-04-01T09:00:00Z. Default: now.")] = "",
 ) -> None:
@@ -68,7 +71,9 @@ def build_(
         datetime.datetime.strptime(issued, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
     except ValueError:
         raise typer.BadParameter("write it as 2026-04-01T09:00:00Z", param_hint="--at") from None
-    made = build(load_policies(policies))
+    vocabulary = load_policies(policies)
+    made = build(vocabulary)
+    canaries.prove(EmbeddedJudge.of(made).decide, vocabulary)  # nothing is signed that no gateway could serve
     raw = packing.pack(made, Release(sequence, issued), lambda files: signing.sign(files, keyid, private))
     to.write_bytes(raw)
     out.print(f"Built law {sequence}, revision {made.revision}, signed by {keyid}.", soft_wrap=True)
@@ -99,8 +104,9 @@ def activate(
     by: Annotated[str, typer.Option(help="Who activates it: a staff id, for the access log.")],
 ) -> None:
     """Put a law in force on every node. It must be signed by a trusted steward, be newer than the one before and
-    refuse every canary; a refused attempt is logged too, and the law before stays."""
-    found = asyncio.run(activation.activate(load(data), _raw(file), by))
+    refuse every canary; and let no more flow on consent than was agreed to, unless `commons consent revise` asked
+    again. A refused attempt is logged too, and the law before stays."""
+    found = asyncio.run(activation.activate(load(data), _raw(file), by, revisions.unrevised))
     out.print(f"Law {found.sequence}, revision {found.revision}, is in force.", soft_wrap=True)
 
 

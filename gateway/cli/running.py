@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -49,9 +50,15 @@ def token(
     ] = None,
     user: Annotated[str, typer.Option(help="Id of the person at the agency.")] = "",
     role: Annotated[str, typer.Option(help="Their role.")] = "",
+    training: Annotated[list[str] | None, typer.Option(help="What they are trained in; repeat it.")] = None,
+    acr: Annotated[str, typer.Option(help="How they signed in just now (RFC 9470), as break-glass asks.")] = "",
 ) -> None:
     """Get an access token as a client system would, and print it."""
     file = key or data / "clients" / f"{system_id}.jwk"
     if not file.is_file():
         raise typer.BadParameter(f"there is no key file {file}", param_hint="--key")
-    print(asyncio.run(ask_token(load(data).public_url, system_id, file.read_text(), user=user, role=role)))
+    asked = ask_token(
+        load(data).public_url, system_id, file.read_text(), user=user, role=role, training=training or (),
+        auth_time=int(time.time()) if acr else 0, acr=acr,
+    )  # fmt: skip
+    print(asyncio.run(asked))

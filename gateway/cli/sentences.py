@@ -40,7 +40,8 @@ def sentence(error: Exception) -> str:
     if isinstance(error, _TOLD):
         return str(error).strip()
     if isinstance(error, CommonsError):
-        return f"{error.title}. {error.detail}".strip()
+        faults = (f"{fault.pointer}: expected {fault.expected}." for fault in error.errors)
+        return "\n".join([f"{error.title}. {error.detail}".strip(), *faults])
     if isinstance(error, IdentifierError):
         return f"The identifier is not valid ({error.code}): expected {error.expected}."
     if isinstance(error, ValidationError):

@@ -144,15 +144,16 @@ class Deciding:
         return await self._record(event, actor or person, words)
 
     async def suppose(
-        self, person: str, decision: Decision, *, withdraw: bool = False
+        self, person: str, decision: Decision, *, withdraw: bool = False, actor: str = ""
     ) -> tuple[list[Event], Event]:
         """What was decided so far, and the event that a decision would be (with `withdraw`, the one that takes back
-        all of the record); nothing is recorded. Raises NotFound, Invalid."""
+        all of the record); nothing is recorded. `actor`: who asks, if not the person. Raises NotFound, Invalid."""
+        await self._require_seen(person, actor, decision.record)
         if withdraw:
             sharing = self._sharing(decision.record)
             event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), Channel.WEB, 0)
         else:
-            event, _ = await self._meant(person, decision, "", Channel.WEB)
+            event, _ = await self._meant(person, decision, actor, Channel.WEB)
         return await asyncio.to_thread(self._events, person), event
 
     async def _meant(

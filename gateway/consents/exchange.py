@@ -26,6 +26,7 @@ from gateway import db, keyring
 from gateway.audit.log import Log
 from gateway.consents.recording import entry, found
 from gateway.errors import Malformed
+from gateway.identity.identifiers import IdentifierError, normalise
 from gateway.model import Identifier
 from gateway.policy.law import in_force
 from gateway.policy.vocabulary import Agreement
@@ -79,6 +80,7 @@ async def imported(settings: Settings, citizen: Identifier, text: bytes, form: s
         left_out: list[tuple[str, str]] = []
         for resource in _resources(text, form):
             try:
+                _require_about(resource, form, citizen)
                 wanted = list(_events(resource, form, person, agreements, staff))
                 with db.write(engine) as connection:
                     there = ledger.known(connection, [event.id for event in wanted])
@@ -107,6 +109,22 @@ def _resources(text: bytes, form: str) -> list[dict[str, Any]]:
         return [dict(one) for one in listed]
     except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise Malformed("This is not what such an export looks like.") from error
+
+
+def _require_about(resource: Mapping[str, Any], form: str, citizen: Identifier) -> None:
+    """That a record says it is about this citizen: by the same identifier. Raises _LeftOutError."""
+    if form == "fhir":
+        named = resource.get("patient") or {}
+        said = named.get("identifier") if isinstance(named, dict) else None
+        about = (said.get("system"), said.get("value")) if isinstance(said, dict) else ("", "")
+    else:
+        about = (citizen.system, resource.get("individual"))
+    try:
+        if normalise(str(about[0]), str(about[1])) == citizen:
+            return
+    except IdentifierError:
+        pass
+    raise _LeftOutError("it is not said to be about this citizen.")
 
 
 def _events(

@@ -73,10 +73,13 @@ class Receipts:
         self._url = public_url
         self._clock = clock
 
-    def issue(self, person: str, id: str, told: Sequence[Told] = ()) -> Issued:
-        """The receipt of the event `id` of `person`; with `told` a stop receipt. Raises NotFound, also for an
-        event of somebody else; AuditUnavailable while the event is not in the log yet."""
+    def issue(self, person: str, id: str, told: Sequence[Told] = (), *, holder: str = "") -> Issued:
+        """The receipt of the event `id` of `person`; with `told` a stop receipt. `holder`: who asks, if not the
+        person; they have those of what they decided themself. Raises NotFound, also for an event of somebody else;
+        AuditUnavailable while the event is not in the log yet."""
         event, recorded = self._event(person, id)
+        if holder not in ("", person, event.authoriser):
+            raise NotFound
         claims = receipts.claims(
             event,
             recorded,

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,16 @@ from gateway.audit.log import Log
 from gateway.consents.grounds import terms_of
 from gateway.consents.recording import entry
 from gateway.errors import NotFound
-from gateway.policy import vocabulary
+from gateway.policy import activated, vocabulary
 from gateway.policy.law import in_force
 from gateway.policy.vocabulary import Agreement
 from gateway.settings import Settings
 
 AT_ONCE = 200
 """Records looked at in one transaction."""
+
+ON_CONSENT = "explicit-consent"
+"""The confidentiality basis of what flows because the citizen agreed."""
 
 DAYS = 180
 """For how long somebody who is asked again would agree."""
@@ -92,6 +95,34 @@ async def put_in_force(
     finally:
         await log.close()
         engine.dispose()
+
+
+def unrevised(engine: Engine, keys: Path, coming: Mapping[str, Agreement]) -> tuple[str, ...]:
+    """The agreements of a law to come by which more would flow on consent than was put in force for it: whoever
+    agreed under them must be asked again first (`put_in_force`). None where no law is in force yet."""
+    with db.read(engine) as connection:
+        if activated.in_force(connection) is None:
+            return ()
+    law = in_force(engine, keys).vocabulary.agreements
+    with db.read(engine) as connection:
+        return tuple(
+            sorted(
+                id
+                for id, agreement in coming.items()
+                if id in law and _widens(before(connection, id, terms_of(law[id])), terms_of(agreement))
+            )
+        )
+
+
+def _widens(earlier: Terms, coming: Terms) -> bool:
+    """Whether more flows of what somebody may have consented to. What rests on consent neither now nor then is no
+    matter of theirs."""
+    rest = {
+        (flow.source, flow.category)
+        for flow in (*earlier.flows, *coming.flows)
+        if flow.confidentiality_basis == ON_CONSENT
+    }
+    return any((source, category) in rest for _, _, source, category, _ in revising.compare(earlier, coming).wider)
 
 
 async def apply(

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from gateway.model import DeclaredReason
+
 Code = Annotated[str, Meta(pattern=r"^[a-z0-9]+([.-][a-z0-9]+)*$", max_length=64)]
 Sentence = Annotated[str, Meta(min_length=1, max_length=600)]
 Sensitivity = Literal["personal", "location", "financial", "special", "third-party"]
@@ -73,9 +75,9 @@ class Conditions(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hours: Hours | None = None
     frequency: Frequency | None = None
     relationships: tuple[Code, ...] = ()
-    declared_reasons: tuple[Code, ...] = ()
+    declared_reasons: tuple[DeclaredReason, ...] = ()
     sensitivity: dict[Code, tuple[Sensitivity, ...]] = {}
-    overrides: tuple[Code, ...] = ()
+    overrides: tuple[DeclaredReason, ...] = ()
     suppress_counts_below: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 

@@ -112,5 +112,5 @@ def _engine(bundle: Bundle) -> regorus.Engine:
             engine.add_policy(name, text)
         engine.add_data_json(bundle.data)
     except RuntimeError as error:
-        raise PolicyFolderError("the rules cannot be read by the engine") from error
+        raise PolicyFolderError(f"the rules cannot be read by the engine: {error}") from error
     return engine

@@ -11,7 +11,10 @@ from gateway.policy.law import Law
 
 
 class Judges(Protocol):
-    """Gives the judge of each law in turn."""
+    """Gives the judge of each law in turn. `lasting_s`: for how many seconds at most a decision may be remembered;
+    None as long as it is valid."""
+
+    lasting_s: int | None
 
     async def of(self, law: Law) -> Judge:
         """The judge of a law that may be served. Raises PolicyUnavailable while it cannot be had, and
@@ -25,6 +28,8 @@ class Judges(Protocol):
 
 class EmbeddedJudges:
     """Judges in the process, in the thread that asks for them."""
+
+    lasting_s: int | None = None
 
     async def of(self, law: Law) -> Judge:
         """See Judges. The canaries were asked when the law was examined (`law.prove`)."""

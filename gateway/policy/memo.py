@@ -2,8 +2,8 @@
 """Decisions remembered soundly: the same rules and the same facts give the same decision until it may change.
 
 The key is the policy revision and every fact but the time; the value is used only from the instant it was judged
-at until its own `valid_until`. Consent is among the facts, so one that moved is another key. Only decisions are
-remembered, never a failure to decide.
+at until its own `valid_until`, and for some seconds only where the judge is somebody who can fall silent. Consent
+is among the facts, so one that moved is another key. Only decisions are remembered, never a failure to decide.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ BOUND = 4096
 
 
 class Memo:
-    """A Judge that asks another one only for what it has not judged yet."""
+    """A Judge that asks another one only for what it has not judged yet. `lasting_s`: for how many seconds a
+    decision is used at most; None as long as it is valid, where the judge is part of this process."""
 
-    def __init__(self, judge: Judge, bound: int = BOUND) -> None:
+    def __init__(self, judge: Judge, bound: int = BOUND, *, lasting_s: int | None = None) -> None:
         self._judge = judge
         self._bound = bound
+        self._lasting_s = lasting_s
         self._revision = judge.revision
         self._kept: dict[bytes, tuple[int, Decision]] = {}
 
@@ -39,12 +41,16 @@ class Memo:
             self._kept.clear()
             self._revision = self._judge.revision
         kept = self._kept.get(key)
-        if kept is not None and kept[0] <= facts.now < kept[1].valid_until:
+        if kept is not None and kept[0] <= facts.now < self._until(*kept):
             return kept[1]
         decision = await self._judge.judge(facts)
         if decision.revision == self._revision:
             self._keep(key, facts.now, decision)
         return decision
+
+    def _until(self, judged: int, decision: Decision) -> int:
+        until = decision.valid_until
+        return until if self._lasting_s is None else min(until, judged + self._lasting_s)
 
     def _keep(self, key: bytes, now: int, decision: Decision) -> None:
         self._kept.pop(key, None)

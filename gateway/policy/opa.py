@@ -42,6 +42,10 @@ AT_ONCE = 4
 """Canaries asked side by side: more would make OPA too slow for the queries of citizens."""
 
 
+REMEMBERED_S = 5
+"""Seconds for which a decision of OPA is used again: when OPA is gone, what it allowed is soon allowed no more."""
+
+
 class _Client(AsyncOpaClient):  # type: ignore[misc]  # the package has no types
     """AsyncOpaClient with a bounded pool and, where a path is given, a Unix socket."""
 
@@ -149,6 +153,8 @@ class OpaJudge:
 
 class OpaJudges:
     """The judges on one OPA server, each given when OPA has loaded its law (see Judges)."""
+
+    lasting_s: int | None = REMEMBERED_S
 
     def __init__(self, opa: Opa, *, wait_s: float = 10.0) -> None:
         self._opa = opa

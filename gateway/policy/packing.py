@@ -35,7 +35,9 @@ LARGEST = 64 * 1024 * 1024
 
 _NAME = re.compile(r"^(?:[a-z0-9_-]+/){0,3}(?:[a-z0-9_.-]+\.(?:rego|yaml)|manifest\.json|data\.json)$")
 
-Fault = Literal["malformed", "unsigned", "edited", "foreign-key", "rolled-back", "inconsistent", "allows-canary"]
+Fault = Literal[
+    "malformed", "unsigned", "edited", "foreign-key", "rolled-back", "inconsistent", "allows-canary", "not-revised"
+]
 
 
 class BundleRefusedError(PolicyFolderError):

@@ -100,6 +100,16 @@ async def test_an_activated_law_is_in_force_on_every_node_and_in_the_log(
     assert (row.sequence, row.revision, row.keyid, row.by) == (5, law.revision, steward.keyid, "staff-1")
 
 
+async def test_a_law_by_which_more_would_flow_than_was_agreed_to_is_refused_and_the_refusal_is_logged(
+    engine: Engine, node: Node, steward: Steward, law: Bundle
+) -> None:
+    settings = node("one")
+    with pytest.raises(BundleRefusedError, match="commons consent revise") as raised:
+        await activation.activate(settings, steward.pack(law, 5), "staff-1", lambda *_: ("dsa-2026-014",))
+    assert raised.value.code == "not-revised"
+    assert logged(engine) == ["policy.refused"]
+
+
 def test_before_the_first_activation_nothing_is_served(engine: Engine, node: Node) -> None:
     with pytest.raises(PolicyFolderError, match="commons policy activate"):
         served(engine, node("one"))

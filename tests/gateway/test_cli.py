@@ -17,6 +17,7 @@ from gateway import db
 from gateway.cli import command, main
 from gateway.cli.command import PLACES
 from gateway.identity import registry
+from tests.fixtures.law import POLICIES
 
 SETTINGS = {"COMMONS_PUBLIC_URL": "http://127.0.0.1:8080", "COMMONS_LOG_ORIGIN": "127.0.0.1:8080/log"}
 
@@ -133,6 +134,33 @@ def test_an_auditor_searches_opens_and_exports_and_each_is_an_entry(commons: Run
     listed = commons("audit", "search", *why).said
     for kind in ("audit.searched", "audit.opened", "audit.exported"):
         assert kind in listed
+
+
+def test_a_law_that_no_gateway_could_read_is_not_signed(commons: Run, tmp_path: Path) -> None:
+    assert commons("policy", "keys", "--keyid", "steward-9", "--out", str(tmp_path)).status == 0
+    law = tmp_path / "law"
+    shutil.copytree(POLICIES, law)
+    rule = law / "limits" / "known_person.rego"
+    rule.write_text(rule.read_text() + "\nfoo bar {\n")
+    key = str(tmp_path / "steward-9.private.pem")
+    built = ("policy", "build", "--key", key, "--sequence", "1", "--out", str(tmp_path / "law.tar.gz"))
+    refused = commons(*built, "--policies", str(law))
+    assert refused.status == 1
+    assert "known_person.rego" in refused.said
+    assert not (tmp_path / "law.tar.gz").exists()
+    nowhere = commons(*built, COMMONS_POLICIES_DIR=str(tmp_path / "nowhere"))
+    assert nowhere.status == 1
+    assert commons(*built, "--policies", str(POLICIES)).status == 0
+
+
+def test_a_birth_date_that_is_none_is_wrong_usage(commons: Run) -> None:
+    commons("keys", "init")
+    commons("migrate")
+    arguments = ("authority", "grant", "parental-responsibility", "birth-certificate", "ref-1")
+    numbers = ("--identifier", "9990000077", "--holder", "9990000107")
+    refused = commons(*arguments, *numbers, "--born", "01/05/2012")
+    assert refused.status == 2
+    assert "write it as" in refused.said
 
 
 @pytest.mark.parametrize(

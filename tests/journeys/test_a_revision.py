@@ -51,6 +51,15 @@ def put_in_force(town: World, folder: Path) -> revisions.Done:
     return asyncio.run(revisions.put_in_force(town.settings, AGREEMENT, "officer-1", folder=folder))
 
 
+def unrevised(town: World, folder: Path) -> tuple[str, ...]:
+    """The agreements for which a law may not be activated yet."""
+    engine = db.connect(town.settings.url)
+    try:
+        return revisions.unrevised(engine, town.settings.policy_keys, vocabulary.load(folder).agreements)
+    finally:
+        engine.dispose()
+
+
 def test_a_wider_agreement_suspends_and_asks_again_and_a_narrower_one_carries_over(
     town: World, tmp_path: Path
 ) -> None:
@@ -65,7 +74,10 @@ def test_a_wider_agreement_suspends_and_asks_again_and_a_narrower_one_carries_ov
     assert support(town) == ("returned", "")
 
     wider = revised(tmp_path / "wider", "retention_days: 70", "retention_days: 90")
+    assert unrevised(town, narrower) == ()
+    assert unrevised(town, wider) == (AGREEMENT,)
     done = put_in_force(town, wider)
+    assert unrevised(town, wider) == ()
     assert done.verdict is Verdict.WIDENED
     assert done.asked > 0
     assert support(town)[0] == "withheld"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,8 @@ from gateway import db, keyring
 from gateway.consents import exchange
 from gateway.consents.recording import found
 from gateway.errors import Malformed
+from gateway.identity.identifiers import NHS_NUMBER, normalise
+from gateway.sandbox import story
 from tests.fixtures.commons import World, running
 from tests.journeys.test_consent_story import citizen, decide
 
@@ -99,6 +102,32 @@ def test_what_ended_what_others_decided_and_what_nobody_knows_is_left_out(towns:
             exchange.imported(ours.settings, citizen(), text.replace(old, new).encode(), form, "staff-2")
         )
         assert taken.recorded == 0
+        assert len(taken.left_out) == 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_record_about_somebody_else_is_not_taken_over(towns: list[World], form: str) -> None:
+    text = exchange.exported(towns[0].settings, citizen(), form)
+    other = normalise(NHS_NUMBER, story("redacted-fields").identifiers[NHS_NUMBER])
+    taken = asyncio.run(exchange.imported(towns[0].settings, other, text.encode(), form, "staff-2"))
+    assert (taken.recorded, taken.known) == (0, 0)
+    assert [why for _, why in taken.left_out] == ["it is not said to be about this citizen."]
+
+
+def test_what_was_narrowed_by_who_does_not_know_our_extension_is_not_taken_over_wider(towns: list[World]) -> None:
+    content = json.loads(exchange.exported(towns[0].settings, citizen(), "fhir"))
+    for change in (
+        {"dataPeriod": {"start": "2020-01-01", "end": "2020-12-31"}},
+        {"class": content["entry"][0]["resource"]["provision"]["class"][:1]},
+        {"type": "deny"},
+    ):
+        changed = json.loads(json.dumps(content))
+        resource = changed["entry"][0]["resource"]
+        resource["id"] = str(uuid.uuid4())
+        resource["provision"] |= change
+        text = json.dumps(changed).encode()
+        taken = asyncio.run(exchange.imported(towns[0].settings, citizen(), text, "fhir", "staff-2"))
+        assert taken.recorded == 0, change
         assert len(taken.left_out) == 1
 
 

@@ -137,6 +137,37 @@ def test_a_carer_whom_the_person_chose_answers_for_them_until_that_ends(town: Wo
     ]
 
 
+def test_who_decides_for_somebody_objects_opts_out_and_asks_what_if_for_them_and_not_for_themself(
+    town: World,
+) -> None:
+    person, carer = story("consent-not-given"), story("all-returned")
+    authority = grant(town, carer, person, By.CHOSEN, "signed-consent")
+    desk, of = Desk(town, carer), f"?authority={authority}"
+    made = desk.post(f"/v1/consent/objections{of}", examples.OBJECT)
+    assert made.status_code == 201, made.text
+    assert (len(objected(town, person)), objected(town, carer)) == (1, [])
+    own = f"/v1/consent/objections/{made.json()['objection']}"
+    assert desk.request("DELETE", own).status_code == 404
+    assert desk.request("DELETE", f"{own}{of}").status_code == 200
+    assert objected(town, person) == []
+    receipt = made.json()["receipt"].removeprefix(town.settings.public_url)
+    assert desk.get(receipt).status_code == 404
+    assert desk.get(f"{receipt}{of}").status_code == 200
+    assert Desk(town, person).get(receipt).status_code == 200
+
+    opted = desk.post(f"/v1/consent/opt-outs{of}", {"code": "national-data-opt-out"})
+    assert opted.status_code == 201, opted.text
+    again = Desk(town, person).post("/v1/consent/opt-outs", {"code": "national-data-opt-out"})
+    assert again.status_code == 409
+    assert desk.request("DELETE", f"/v1/consent/opt-outs/national-data-opt-out{of}").status_code == 200
+
+    record = desk.record("Support from the charity, if the patient agrees")["id"]
+    supposed = {"record": record, "decision": "withdraw"}
+    mine = desk.post("/v1/consent/simulate", supposed).json()
+    theirs = desk.post(f"/v1/consent/simulate{of}", supposed).json()
+    assert theirs == Desk(town, person).post("/v1/consent/simulate", supposed).json() != mine
+
+
 def test_nobody_uses_an_authority_of_somebody_else_and_a_proxy_does_not_see_what_is_hidden(town: World) -> None:
     person, carer, other = story("redacted-fields"), story("all-returned"), story("consent-given")
     authority = grant(town, carer, person, By.CHOSEN, "signed-consent")

@@ -165,11 +165,21 @@ def test_a_gateway_judged_by_opa_answers_refuses_and_tells_a_refusal_from_a_fail
                 judge.signal(signal.SIGSTOP)
                 failed = own.post(question(story("consent-denied")))
                 assert (failed.status_code, failed.json()["code"]) == (503, "policy-unavailable")
+                _until_forgotten(own, told)
                 judge.signal(signal.SIGCONT)
                 _ready(own)
                 assert own.ask(told).status_code == 200
     finally:
         shutil.rmtree(socket)
+
+
+def _until_forgotten(world: World, told: Story) -> None:
+    """Until what OPA allowed before it fell silent is allowed no more."""
+    ends = time.monotonic() + PATIENCE_S
+    while (reply := world.ask(told)).status_code == 200:
+        assert time.monotonic() < ends
+        time.sleep(0.2)
+    assert reply.json()["code"] == "policy-unavailable"
 
 
 def _ready(world: World) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A citizen's receipts: signed, or in plain words. That of a stop also says who was told and who has answered.
+"""A citizen's receipts, and those of what somebody decided for them: signed, or in plain words. That of a stop
+also says who was told and who has answered.
 
 No postponed annotations here: FastAPI reads them, and these name what is made inside `router`.
 """
@@ -10,10 +11,9 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.responses import PlainTextResponse, Response
 
 from gateway.errors import NotFound
-from gateway.identity.citizens import Citizen
 from gateway.web.consent import examples
+from gateway.web.consent.acting import Acting, acting
 from gateway.web.consent.parts import PRIVATE, Parts, private
-from gateway.web.session import session
 
 JOSE = "application/jose"
 """RFC 7515 §9.2.1"""
@@ -22,7 +22,7 @@ JOSE = "application/jose"
 def router(parts: Parts) -> APIRouter:
     """The routes, bound to their parts."""
     routes = APIRouter(prefix="/v1/consent", tags=["citizens: consent"])
-    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+    for_whom = Annotated[Acting, Depends(acting(parts))]
 
     @routes.get(
         "/receipts/{id}",
@@ -34,11 +34,11 @@ def router(parts: Parts) -> APIRouter:
             }
         },
     )
-    def receipt(id: str, who: signed_in, accept: Annotated[str, Header()] = "") -> Response:
+    def receipt(id: str, who: for_whom, accept: Annotated[str, Header()] = "") -> Response:
         if not id.startswith("rcp_"):
             raise NotFound
         event = id.removeprefix("rcp_")
-        issued = parts.receipts.issue(who.person, event, parts.propagation.told(event))
+        issued = parts.receipts.issue(who[0], event, parts.propagation.told(event), holder=who[1])
         if accept.startswith("text/plain"):
             return PlainTextResponse(issued.plain, headers=PRIVATE)
         if accept.startswith(JOSE):

@@ -15,11 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.consents.whatif import Effect, foresee
 from gateway.consents.wishes import LONGEST_DAYS, Decision
 from gateway.errors import PolicyUnavailable
-from gateway.identity.citizens import Citizen
 from gateway.web.consent import examples
+from gateway.web.consent.acting import Acting, acting
 from gateway.web.consent.decisions import Code
 from gateway.web.consent.parts import Parts, private, shown
-from gateway.web.session import session
 
 
 class Supposed(BaseModel):
@@ -39,7 +38,7 @@ class Supposed(BaseModel):
 def router(parts: Parts) -> APIRouter:
     """The routes, bound to their parts."""
     routes = APIRouter(prefix="/v1/consent", tags=["citizens: consent"])
-    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+    for_whom = Annotated[Acting, Depends(acting(parts))]
 
     @routes.post(
         "/simulate",
@@ -48,7 +47,7 @@ def router(parts: Parts) -> APIRouter:
             200: shown("The services that would change, and how many would not.", examples.SIMULATED),
         },
     )
-    async def simulate(supposed: Supposed, who: signed_in, request: Request) -> Response:
+    async def simulate(supposed: Supposed, who: for_whom, request: Request) -> Response:
         judge = getattr(request.app.state, "judge", None)
         if judge is None:
             raise PolicyUnavailable
@@ -60,7 +59,7 @@ def router(parts: Parts) -> APIRouter:
             fields=tuple(supposed.fields),
             days=supposed.days,
         )
-        events, event = await parts.deciding.suppose(who.person, decision, withdraw=taken_back)
+        events, event = await parts.deciding.suppose(who[0], decision, withdraw=taken_back, actor=who[1])
         services = await foresee(judge, parts.desk.law(), events, event, int(time.time()))
         changed = [one for one in services if one.effect is not Effect.UNAFFECTED]
         return private({"changed": changed, "unaffected": len(services) - len(changed)})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A citizen objects to what does not rest on consent, opts out, and takes either back.
+"""A citizen, or who may decide for them, objects to what does not rest on consent, opts out, and takes either back.
 
 No postponed annotations here: FastAPI reads them, and these name what is made inside `router`.
 """
@@ -11,12 +11,11 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.errors import NotFound
-from gateway.identity.citizens import Citizen
 from gateway.web.consent import examples
+from gateway.web.consent.acting import Acting, acting
 from gateway.web.consent.parts import Parts, private, shown
 from gateway.web.consent.records import acknowledged
 from gateway.web.consent.requests import CODE
-from gateway.web.session import session
 
 
 class Objection(BaseModel):
@@ -43,32 +42,32 @@ class OptOut(BaseModel):
 def router(parts: Parts) -> APIRouter:
     """The routes, bound to their parts."""
     routes = APIRouter(prefix="/v1/consent", tags=["citizens: objections and opt-outs"])
-    signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
+    for_whom = Annotated[Acting, Depends(acting(parts))]
     objecting = parts.desk.objecting
     done = shown("Recorded, logged, in force on every node.", examples.DECIDED)
 
     @routes.post("/objections", status_code=201, summary="Object (UK GDPR Article 21)", responses={201: done})
-    async def object_(body: Objection, who: signed_in) -> Response:
+    async def object_(body: Objection, who: for_whom) -> Response:
         event, seq = await objecting.object(
-            who.person, body.agreement, body.organisation, tuple(body.categories), purpose=body.purpose
+            who[0], body.agreement, body.organisation, tuple(body.categories), purpose=body.purpose, actor=who[1]
         )
         return private(acknowledged(event.id, seq) | {"objection": f"ob_{event.id}"}, 201)
 
     @routes.delete("/objections/{id}", summary="Take an objection back", responses={200: done})
-    async def take_back(id: str, who: signed_in) -> Response:
+    async def take_back(id: str, who: for_whom) -> Response:
         if not id.startswith("ob_"):
             raise NotFound
-        event, seq = await objecting.take_back(who.person, id.removeprefix("ob_"))
+        event, seq = await objecting.take_back(who[0], id.removeprefix("ob_"), actor=who[1])
         return private(acknowledged(event.id, seq))
 
     @routes.post("/opt-outs", status_code=201, summary="Opt out", responses={201: done})
-    async def opt_out(body: OptOut, who: signed_in) -> Response:
-        event, seq = await objecting.opt(who.person, body.code, out=True)
+    async def opt_out(body: OptOut, who: for_whom) -> Response:
+        event, seq = await objecting.opt(who[0], body.code, out=True, actor=who[1])
         return private(acknowledged(event.id, seq), 201)
 
     @routes.delete("/opt-outs/{id}", summary="Opt in again", responses={200: done})
-    async def opt_in(id: str, who: signed_in) -> Response:
-        event, seq = await objecting.opt(who.person, id, out=False)
+    async def opt_in(id: str, who: for_whom) -> Response:
+        event, seq = await objecting.opt(who[0], id, out=False, actor=who[1])
         return private(acknowledged(event.id, seq))
 
     return routes

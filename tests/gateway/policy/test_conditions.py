@@ -20,7 +20,7 @@ ASKED = {
     "hours": {"from": "08:30", "until": "24:00", "weekdays": ["monday", "sunday"]},
     "frequency": {"times": 3, "days": 7},
     "relationships": ["referral", "registered-patient"],
-    "declared_reasons": ["life-at-risk"],
+    "declared_reasons": ["vital-interests"],
     "sensitivity": {"social-worker": ["special", "personal"]},
     "overrides": ["vital-interests"],
     "suppress_counts_below": 5,
@@ -47,6 +47,15 @@ def test_an_agreement_without_conditions_is_compiled_to_ones_that_ask_for_nothin
     empty = conditions.compiled(Conditions())
     assert [empty[name] for name in ("hours_asked", "relationship_asked", "reason_asked")] == [False] * 3
     assert (empty["times"], empty["overrides"], empty["suppress_counts_below"]) == (0, {}, 0)
+
+
+@pytest.mark.parametrize("member", ["declared_reasons", "overrides"])
+def test_a_reason_that_no_request_can_declare_is_refused(
+    folder: Path, changed: Callable[[Change], None], member: str
+) -> None:
+    changed(lambda document: document.update(conditions={member: ["section-42-enquiry"]}))
+    with pytest.raises(PolicyFolderError, match="section-42-enquiry"):
+        law.load(folder)
 
 
 def test_every_condition_is_compiled_to_what_a_rule_can_look_up() -> None:

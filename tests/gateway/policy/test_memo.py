@@ -88,6 +88,18 @@ async def test_a_decision_is_not_used_from_its_valid_until_on(counting: Counting
     assert counting.asked == 2
 
 
+async def test_a_decision_of_a_judge_that_may_fall_silent_is_used_for_some_seconds_only(
+    counting: Counting, good: Facts
+) -> None:
+    memo = Memo(counting, lasting_s=5)
+    await memo.judge(good)
+    await memo.judge(later(good, 4))
+    assert counting.asked == 1
+    counting.fails = True
+    with pytest.raises(PolicyUnavailable):
+        await memo.judge(later(good, 5))
+
+
 async def test_a_clock_that_went_back_asks_again(counting: Counting, good: Facts) -> None:
     memo = Memo(counting)
     await memo.judge(good)
