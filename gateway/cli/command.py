@@ -20,10 +20,10 @@ from gateway.cli.shared import err
 
 PLACES = MappingProxyType({
     "serve": ("serving:serve",),
-    "migrate": ("running:migrate_",),
-    "token": ("running:token",),
+    "migrate": ("setting_up:migrate_",),
+    "token": ("setting_up:token",),
     "demo": ("sandbox:demo_",),
-    "keys": ("running:keys",),
+    "keys": ("setting_up:keys",),
     "organisation": ("registering:organisation",),
     "system": ("registering:system",),
     "consent": ("consent:group",),
