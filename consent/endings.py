@@ -72,7 +72,7 @@ def to_holder(connection: Connection, holder: str) -> list[Notice]:
 
 
 def standings(connection: Connection, after: Sequence[str], limit: int) -> list[tuple[Key, bytes]]:
-    """The next records, by person, recipient and purpose, each with its statements as stored (`ledger.decode`)."""
+    """The next records, by person, recipient and purpose, each with its statements as stored (`encoding`)."""
     columns = (consent_standing.c.person, consent_standing.c.organisation, consent_standing.c.purpose)
     wanted = select(*columns, consent_standing.c.statements).order_by(*columns).limit(limit)
     if after:

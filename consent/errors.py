@@ -213,6 +213,13 @@ class WiderThanGiven(TransitionRefused):
     sentence = "A renewal can be of less than what was given, and not of more."
 
 
+class AgreementRevised(TransitionRefused):
+    """A yes to an agreement of which another revision is announced: `revision` is not the newest."""
+
+    code = "agreement-revised"
+    sentence = "What would be shared is being changed: read the new words as soon as they are there, then agree."
+
+
 class RequestNotOpen(TransitionRefused):
     """`request` names no question that is open: it was answered, ran out, or never was."""
 

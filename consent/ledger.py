@@ -13,18 +13,17 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Row, Table, and_, bindparam, delete, insert, select, text, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from consent import chain, rules, wellformed, wide
+from consent import chain, encoding, revised, rules, wellformed, wide
 from consent.chain import Broken, Verified
-from consent.errors import EventIdReused, LedgerCorrupt
-from consent.model import CategoryStanding, Event, Kind, Recorded, Standing
+from consent.errors import AgreementRevised, EventIdReused
+from consent.model import Event, Kind, Recorded, Standing
 from consent.rules import ByCategory
 from consent.tables import consent_event, consent_head, consent_standing, consent_wide
 from consent.wide import Wide
-from consent.words import CONSENT
+from consent.words import CONSENT, PERMITTING
 
 Key = tuple[str, str, str]
 """person, organisation, purpose"""
@@ -79,10 +78,6 @@ _many = text(
     """
 )
 
-_encoder = msgspec.json.Encoder(order="sorted")
-_decoder = msgspec.json.Decoder(tuple[CategoryStanding, ...])
-_wide_decoder = msgspec.json.Decoder(Wide)
-
 
 def record(connection: Connection, event: Event) -> Recorded:
     """Append `event`, and say where it stands. The same event again changes nothing and says the same.
@@ -113,6 +108,7 @@ class _Book:
         self._known = known(connection, [event.id for event in events])
         self._standings = _projections(connection, people)
         self._wides = _read_wides(connection, people)
+        self._revisions = revised.newest(connection, {one.agreement for one in events if _on_words(one)})
         self._moved: dict[Key, int] = {}
         self._moved_wide: dict[str, int] = {}
         self._added: list[tuple[Event, bytes, Recorded]] = []
@@ -120,11 +116,13 @@ class _Book:
 
     def take(self, event: Event) -> None:
         """Add one event. Raises EventRefused."""
-        if (stored := self._known.get(event.id)) is not None:
-            if stored[0] != event:
+        if (done := self._known.get(event.id)) is not None:
+            if done[0] != event:
                 raise EventIdReused
-            self.results.append(stored[1])
+            self.results.append(done[1])
             return
+        if _on_words(event) and self._revisions.get(event.agreement, event.revision) != event.revision:
+            raise AgreementRevised
         before = self._wides.get(event.person, wide.NOTHING)
         if event.kind is Kind.GIVEN and before.erased:
             wide.admit_giving(before, event, self._said(event.person))
@@ -166,6 +164,11 @@ class _Book:
         _advance(self._connection, {person: self._heads[person] for person in people})
 
 
+def _on_words(event: Event) -> bool:
+    """Whether it is a yes that says to which revision of its agreement; one that comes from elsewhere may not."""
+    return event.kind in PERMITTING and bool(event.revision)
+
+
 def hold(connection: Connection, person: str) -> None:
     """Lock the person's chain until the transaction ends, so that what is read of it now still holds when something
     is recorded."""
@@ -174,15 +177,15 @@ def hold(connection: Connection, person: str) -> None:
 
 def find(connection: Connection, id: str) -> Event | None:
     """The event of an id, whoever it is about. Raises LedgerCorrupt."""
-    stored = known(connection, [id])
-    return stored[id][0] if id in stored else None
+    found = known(connection, [id])
+    return found[id][0] if id in found else None
 
 
 def standing(connection: Connection, person: str, organisation: str, purpose: str) -> Standing:
     """What the ledger says of person × organisation × purpose, as this transaction sees it."""
     key = {"p": person, "organisation": organisation, "purpose": purpose}
     row = connection.execute(_standing, key).one_or_none()
-    return read(organisation, purpose, row)
+    return encoding.standing(organisation, purpose, row)
 
 
 def history(connection: Connection, person: str) -> list[Event]:
@@ -201,11 +204,11 @@ def verify_chain(connection: Connection, person: str, anchor: Recorded = chain.S
 
     The newest events can be cut off together with their head without a trace in here; `anchor`, what some entry
     of the access log or some receipt says of the same person, shows that too."""
-    stored = [(row.seq, row.link, row.hash.hex()) for row in connection.execute(_events, {"p": person})]
+    rows = [(row.seq, row.link, row.hash.hex()) for row in connection.execute(_events, {"p": person})]
     row = connection.execute(_head, {"p": person}).one_or_none()
-    verified = chain.verify(person, stored, chain.START if row is None else Recorded(row.seq, row.hash.hex()))
+    verified = chain.verify(person, rows, chain.START if row is None else Recorded(row.seq, row.hash.hex()))
     if isinstance(verified, Verified) and anchor.seq:
-        hashes = {seq: hash_ for seq, _, hash_ in stored}
+        hashes = {seq: hash_ for seq, _, hash_ in rows}
         if hashes.get(anchor.seq) != anchor.hash:
             return Broken(anchor.seq, "the chain does not hold what was seen of it elsewhere")
     return verified
@@ -255,44 +258,6 @@ def store(
         connection.execute(_notify, {"channel": CHANNEL, "people": json.dumps(people)})
 
 
-def read(organisation: str, purpose: str, row: Sequence[Any] | Row[Any] | None) -> Standing:
-    """A standing from (seq, statements, wide) as stored, for whoever reads them by other ways than `standing`; None
-    for a person without a head. Raises LedgerCorrupt."""
-    if row is None:
-        return Standing(0, {})
-    seq, statements, wide_ = row
-    if wide_ is None:
-        return Standing(int(seq), decode(statements))
-    found = decode_wide(wide_)
-    return Standing(int(seq), decode(statements), found.about(organisation, purpose), found.opt_outs)
-
-
-def encode(by_category: ByCategory) -> bytes:
-    """Statements as they are stored."""
-    return _encoder.encode([one for some in by_category.values() for one in some])
-
-
-def decode(statements: bytes | None) -> ByCategory:
-    """Statements as stored, by category. Raises LedgerCorrupt."""
-    by_category: ByCategory = {}
-    if statements is None:
-        return by_category
-    try:
-        for statement in _decoder.decode(statements):
-            by_category[statement.category] = (*by_category.get(statement.category, ()), statement)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LedgerCorrupt from error
-    return by_category
-
-
-def decode_wide(stored: bytes) -> Wide:
-    """Objections, opt-outs and authorities as stored. Raises LedgerCorrupt."""
-    try:
-        return _wide_decoder.decode(stored)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LedgerCorrupt from error
-
-
 def append(connection: Connection, event: Event, head: Recorded) -> Recorded:
     """Write an erasure at the end of a locked chain, for `consent/erasing.py`, which does the rest."""
     content, recorded = chain.link(event, head, secrets.token_hex(16))
@@ -331,11 +296,13 @@ def known(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Event, 
 
 def _projections(connection: Connection, people: list[str]) -> dict[Key, ByCategory]:
     rows = connection.execute(_rows, {"people": people})
-    return {(row.person, row.organisation, row.purpose): decode(row.statements) for row in rows}
+    return {(row.person, row.organisation, row.purpose): encoding.decode(row.statements) for row in rows}
 
 
 def _read_wides(connection: Connection, people: list[str]) -> dict[str, Wide]:
-    return {row.person: decode_wide(row.standing) for row in connection.execute(_wides, {"people": people})}
+    return {
+        row.person: encoding.decode_wide(row.standing) for row in connection.execute(_wides, {"people": people})
+    }
 
 
 def _row(event: Event, content: bytes, recorded: Recorded) -> dict[str, object]:
@@ -361,7 +328,7 @@ def _project(connection: Connection, standings: Mapping[Key, tuple[int, ByCatego
             "organisation": organisation,
             "purpose": purpose,
             "seq": seq,
-            "statements": encode(by_category),
+            "statements": encoding.encode(by_category),
         }
         for (person, organisation, purpose), (seq, by_category) in standings.items()
     ]
@@ -379,7 +346,7 @@ def _project_wide(connection: Connection, wides: Mapping[str, tuple[int, Wide]])
     if not wides:
         return
     rows = [
-        {"person": person, "seq": seq, "standing": _encoder.encode(standing)}
+        {"person": person, "seq": seq, "standing": encoding.encode_wide(standing)}
         for person, (seq, standing) in wides.items()
     ]
     inserted = _insert(connection, consent_wide)

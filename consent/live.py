@@ -21,8 +21,9 @@ import psycopg
 from psycopg.rows import TupleRow
 from sqlalchemy import URL, make_url
 
+from consent import encoding
 from consent.errors import LedgerUnavailable
-from consent.ledger import CHANNEL, read
+from consent.ledger import CHANNEL
 from consent.model import Standing
 
 MOST_PEOPLE = 100_000
@@ -116,7 +117,7 @@ class SqliteLedger:
             row = self._connection.execute(_STANDING.format("?"), (*question, person)).fetchone()
         except sqlite3.Error as error:
             raise LedgerUnavailable from error
-        standing = read(organisation, purpose, row)
+        standing = encoding.standing(organisation, purpose, row)
         self._kept.keep(person, question, standing)
         return standing
 
@@ -197,7 +198,7 @@ class PostgresLedger:
             row = fetch.result()
         except (psycopg.Error, OSError) as error:
             raise LedgerUnavailable from error
-        return read(*question, row)
+        return encoding.standing(*question, row)
 
     def _fetched(self, fetch: asyncio.Task[Any]) -> None:
         self._fetches.discard(fetch)

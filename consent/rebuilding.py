@@ -20,7 +20,7 @@ from typing import TypeVar
 from msgspec import Struct
 from sqlalchemy import Connection, Integer, bindparam, func, select
 
-from consent import chain, ledger, rules, wide
+from consent import chain, encoding, ledger, rules, wide
 from consent.chain import Broken
 from consent.errors import LedgerCorrupt
 from consent.model import Event, Recorded
@@ -169,7 +169,7 @@ def _stored(connection: Connection, span: dict[str, str]) -> tuple[dict[ledger.K
         (row.person, row.organisation, row.purpose): bytes(row.statements)
         for row in connection.execute(_standings, span)
     }
-    wides = {row.person: _readable(ledger.decode_wide, row.standing) for row in connection.execute(_wides, span)}
+    wides = {row.person: _readable(encoding.decode_wide, row.standing) for row in connection.execute(_wides, span)}
     return standings, wides
 
 
@@ -177,7 +177,7 @@ def _same(stored: bytes | None, statements: ByCategory) -> bool:
     """Whether a record says what it should; nearly always in the very same bytes, which spares reading it."""
     if stored is None:
         return False
-    return stored == ledger.encode(statements) or _readable(ledger.decode, stored) == statements
+    return stored == encoding.encode(statements) or _readable(encoding.decode, stored) == statements
 
 
 def _readable(decode: Callable[[bytes], Stored], stored: bytes) -> Stored | None:

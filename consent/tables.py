@@ -106,7 +106,14 @@ consent_terms = Table(
     Column(
         "terms", LargeBinary, nullable=False, comment="Canonical JSON (RFC 8785) of what the agreement lets flow."
     ),
-    Column("at", BigInteger, nullable=False, comment="Seconds since 1970, UTC, when it was put in force."),
+    Column("at", BigInteger, nullable=False, comment="Seconds since 1970, UTC, when that was so."),
+    Column(
+        "stage",
+        String(16),
+        nullable=False,
+        server_default="settled",
+        comment="announced, or settled: everybody who agreed was asked again or carried over.",
+    ),
     comment="The revisions of each agreement; append-only, hash-linked.",
 )
 

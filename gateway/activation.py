@@ -12,9 +12,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import uuid_utils
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from gateway import db, keyring
 from gateway.audit.events import Entry
@@ -39,12 +40,20 @@ POLL_S = 0.25
 """Seconds between two looks; a look costs a system call or less while nothing was written."""
 
 
-Unrevised = Callable[[Engine, Path, Mapping[str, Agreement]], Sequence[str]]
-"""Which agreements of a law to come let more flow on consent than those who agreed were told; the folder holds the
-keys that are trusted."""
+class Consents(Protocol):
+    """What was agreed to, as far as a law that comes into force has to do with it: `gateway.consents.revisions`."""
+
+    def unrevised(self, engine: Engine, keys: Path, coming: Mapping[str, Agreement]) -> Sequence[str]:
+        """Which agreements of a law to come let more flow on consent than those who agreed were told; `keys`: the
+        folder of those that are trusted."""
+        ...
+
+    def settle(self, connection: Connection, coming: Mapping[str, Agreement], now: int) -> None:
+        """Note what the agreements say from now on (seconds since 1970)."""
+        ...
 
 
-async def activate(settings: Settings, raw: bytes, by: str, unrevised: Unrevised = lambda *_: ()) -> Law:
+async def activate(settings: Settings, raw: bytes, by: str, consents: Consents | None = None) -> Law:
     """Put the law in a bundle's file in force for every node of this commons. `by`: who activates it (a staff id).
     Raises BundleRefusedError, which is logged; AuditUnavailable when it is in force but could not be logged yet
     (then it is at the next start)."""
@@ -54,7 +63,7 @@ async def activate(settings: Settings, raw: bytes, by: str, unrevised: Unrevised
     try:
         await access_log.start()
         try:
-            found = await asyncio.to_thread(put_in_force, engine, settings, raw, by, unrevised)
+            found = await asyncio.to_thread(put_in_force, engine, settings, raw, by, consents)
         except PolicyFolderError as error:
             await access_log.append(_refusal(error, by, "", 0))
             raise
@@ -65,9 +74,7 @@ async def activate(settings: Settings, raw: bytes, by: str, unrevised: Unrevised
         engine.dispose()
 
 
-def put_in_force(
-    engine: Engine, settings: Settings, raw: bytes, by: str, unrevised: Unrevised = lambda *_: ()
-) -> Law:
+def put_in_force(engine: Engine, settings: Settings, raw: bytes, by: str, consents: Consents | None = None) -> Law:
     """As `activate`, leaving the log entry to the next start (`log_missing`)."""
     keys = signing.trusted(settings.policy_keys)
     found = law.examine(raw, keys)
@@ -75,7 +82,8 @@ def put_in_force(
     law.require_not_older(found, archive, keys)
     law.require_consistent(found)
     law.prove(found)
-    if wider := unrevised(engine, settings.policy_keys, found.vocabulary.agreements):
+    agreements = found.vocabulary.agreements
+    if consents is not None and (wider := consents.unrevised(engine, settings.policy_keys, agreements)):
         raise BundleRefusedError(
             "not-revised",
             f"more would flow than was agreed to under {', '.join(wider)}: ask those again first, for each with "
@@ -84,6 +92,8 @@ def put_in_force(
     made = Activated(found.sequence, found.revision, found.keyid, str(uuid_utils.uuid7()), int(time.time()), by)
     with db.write(engine) as connection:
         activated.record(connection, made, raw)
+        if consents is not None:
+            consents.settle(connection, agreements, made.at)
     archive.keep(found.packed, raw)
     return found
 

@@ -106,7 +106,7 @@ def activate(
     """Put a law in force on every node. It must be signed by a trusted steward, be newer than the one before and
     refuse every canary; and let no more flow on consent than was agreed to, unless `commons consent revise` asked
     again. A refused attempt is logged too, and the law before stays."""
-    found = asyncio.run(activation.activate(load(data), _raw(file), by, revisions.unrevised))
+    found = asyncio.run(activation.activate(load(data), _raw(file), by, revisions))
     out.print(f"Law {found.sequence}, revision {found.revision}, is in force.", soft_wrap=True)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 from sqlalchemy import Connection, Engine, select
 
-from consent import authorities, ending, endings, ledger
+from consent import authorities, encoding, ending, endings, ledger
 from consent.concealment import may_see
 from consent.ending import AuthorityEnding, ConsentEnding, Ending, Why
 from consent.endings import Notice, Place
@@ -158,7 +158,7 @@ class Expiring:
 
     def _any(self, connection: Connection, key: Key, stored: bytes, now: int) -> bool:
         try:
-            found = ending.consents(*key, ledger.decode(stored), now)
+            found = ending.consents(*key, encoding.decode(stored), now)
         except LedgerCorrupt:  # the others still have to be told; queries about this one are refused
             log.error("a record cannot be read, so nobody is told of its end: `commons consent rebuild`")
             return False

@@ -7,7 +7,9 @@ batch in one transaction that locks them, so that no withdrawal can fall between
 events follow from person, revision and kind, so that a revision that was interrupted is applied again and does
 nothing twice.
 
-Do this before the law that holds the revision is activated: the wider agreement then finds nobody's old consent.
+Do this before the law that holds the revision is activated: the wider agreement then finds nobody's old consent,
+and from the announcement on nobody agrees to the old words any more. The revisions of a law that is activated are
+settled with it; where it lets nothing more flow on consent, nobody needs to be asked.
 """
 
 from __future__ import annotations
@@ -17,18 +19,17 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, Select, insert, select, tuple_
+from sqlalchemy import Connection, Engine, select, tuple_
 
-from consent import ledger, requests, revising, shown
+from consent import ledger, requests, revised, revising, shown
 from consent.model import Event, Kind, Recorded
 from consent.requests import Asked, Request
+from consent.revised import Stage
 from consent.revising import Change, Terms, Verdict
 from consent.shown import Shown
-from consent.tables import consent_standing, consent_terms
+from consent.tables import consent_standing
 from gateway import db, keyring
 from gateway.audit.log import Log
 from gateway.consents.grounds import terms_of
@@ -64,8 +65,7 @@ class Done(Struct, frozen=True):
 
 def before(connection: Connection, agreement: str, otherwise: Terms) -> Terms:
     """The revision that is in force for consent; `otherwise` where none was put in force yet."""
-    row = connection.execute(_newest(agreement)).first()
-    return otherwise if row is None else msgspec.json.decode(row.terms, type=Terms)
+    return revised.settled(connection, agreement) or otherwise
 
 
 def foreseen(settings: Settings, agreement: str, folder: Path | None = None) -> Change:
@@ -73,9 +73,9 @@ def foreseen(settings: Settings, agreement: str, folder: Path | None = None) -> 
     NotFound."""
     engine = db.connect(settings.url)
     try:
-        law, revised = _agreements(engine, settings, agreement, folder)
+        law, coming = _agreements(engine, settings, agreement, folder)
         with db.read(engine) as connection:
-            return revising.compare(before(connection, agreement, terms_of(law)), terms_of(revised))
+            return revising.compare(before(connection, agreement, terms_of(law)), terms_of(coming))
     finally:
         engine.dispose()
 
@@ -89,9 +89,9 @@ async def put_in_force(
     engine = db.connect(settings.url)
     log = Log(engine, keyring.load(settings.keys), settings.log_origin, deadline_ms=settings.log_commit_deadline_ms)
     try:
-        law, revised = _agreements(engine, settings, agreement, folder)
+        law, coming = _agreements(engine, settings, agreement, folder)
         await log.start()
-        return await apply(engine, log, law, revised, officer, told)
+        return await apply(engine, log, law, coming, officer, told)
     finally:
         await log.close()
         engine.dispose()
@@ -114,6 +114,12 @@ def unrevised(engine: Engine, keys: Path, coming: Mapping[str, Agreement]) -> tu
         )
 
 
+def settle(connection: Connection, coming: Mapping[str, Agreement], now: int) -> None:
+    """Note the revisions that a law puts in force, in the transaction in which it does. `now`: seconds since
+    1970."""
+    revised.put(connection, map(terms_of, coming.values()), Stage.SETTLED, now)
+
+
 def _widens(earlier: Terms, coming: Terms) -> bool:
     """Whether more flows of what somebody may have consented to. What rests on consent neither now nor then is no
     matter of theirs."""
@@ -126,16 +132,18 @@ def _widens(earlier: Terms, coming: Terms) -> bool:
 
 
 async def apply(
-    engine: Engine, log: Log, law: Agreement, revised: Agreement, officer: str,
+    engine: Engine, log: Log, law: Agreement, coming: Agreement, officer: str,
     told: Callable[[int], None] = lambda _: None,
 ) -> Done:  # fmt: skip
-    """Record for everybody what `revised` means for them, log it, and remember the revision last. `law`: the
-    agreement as it is in force. Raises DatabaseUnavailable and AuditUnavailable; then it may be done again."""
-    terms, now = terms_of(revised), int(time.time())
+    """Announce a revision, record for everybody what it means for them, log it, and settle it last. `law`: the
+    agreement as it is in force, `coming`: as it will be. Raises DatabaseUnavailable and AuditUnavailable; then it
+    may be done again."""
+    terms, now = terms_of(coming), int(time.time())
     with db.write(engine) as connection:
         earlier = before(connection, terms.agreement, terms_of(law))
         found = revising.compare(earlier, terms)
         shown.keep(connection, Shown(terms.agreement, terms.words, now, revision=revising.revision(terms)))
+        revised.put(connection, [terms], Stage.ANNOUNCED, now)
     asked = carried = 0
     if found.verdict is not Verdict.SAME:
         after = ("", "", "")
@@ -152,7 +160,7 @@ async def apply(
                 break
             after = keys[-1]
     with db.write(engine) as connection:
-        _remember(connection, terms, now)
+        settle(connection, {coming.id: coming}, now)
     return Done(found.verdict, asked, carried)
 
 
@@ -221,36 +229,10 @@ def _request(event: Event) -> Request:
     )
 
 
-def _remember(connection: Connection, terms: Terms, now: int) -> None:
-    """Append the revision to those of its agreement, unless it is the newest already."""
-    newest = connection.execute(_newest(terms.agreement)).first()
-    revision = revising.revision(terms)
-    if newest is not None and newest.revision == revision:
-        return
-    row = {
-        "agreement": terms.agreement,
-        "number": newest.number + 1 if newest else 1,
-        "revision": revision,
-        "previous": newest.revision if newest else "",
-        "terms": msgspec.json.encode(terms, order="sorted"),
-        "at": now,
-    }
-    connection.execute(insert(consent_terms), row)
-
-
-def _newest(agreement: str) -> Select[Any]:
-    return (
-        select(consent_terms)
-        .where(consent_terms.c.agreement == agreement)
-        .order_by(consent_terms.c.number.desc())
-        .limit(1)
-    )
-
-
 def _agreements(engine: Engine, settings: Settings, id: str, folder: Path | None) -> tuple[Agreement, Agreement]:
     """The agreement as it is in force, and as the folder revises it. One that is new is compared with itself."""
     law = in_force(engine, settings.policy_keys).vocabulary.agreements.get(id)
-    revised = vocabulary.load(folder).agreements.get(id) if folder else law
-    if revised is None:
+    coming = vocabulary.load(folder).agreements.get(id) if folder else law
+    if coming is None:
         raise NotFound("There is no agreement of that id.")
-    return law or revised, revised
+    return law or coming, coming

@@ -6,11 +6,11 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, delete, text, update
+from sqlalchemy import Connection, Engine, delete, text, update
 
 from gateway import activation, db, keyring
 from gateway.audit.log import Log
@@ -24,6 +24,7 @@ from gateway.policy.bundle import Bundle, assembled, build
 from gateway.policy.documents import PolicyFolderError
 from gateway.policy.packing import BundleRefusedError
 from gateway.policy.tables import policy_bundle
+from gateway.policy.vocabulary import Agreement
 from gateway.settings import Settings
 from tests.fixtures.law import POLICIES, Steward, edited, stripped
 
@@ -100,12 +101,22 @@ async def test_an_activated_law_is_in_force_on_every_node_and_in_the_log(
     assert (row.sequence, row.revision, row.keyid, row.by) == (5, law.revision, steward.keyid, "staff-1")
 
 
+class Unasked:
+    """Somebody agreed to less than the law to come lets flow."""
+
+    def unrevised(self, engine: Engine, keys: Path, coming: Mapping[str, Agreement]) -> Sequence[str]:
+        return sorted(coming)[:1]
+
+    def settle(self, connection: Connection, coming: Mapping[str, Agreement], now: int) -> None:
+        raise AssertionError("a law that is refused settles nothing")
+
+
 async def test_a_law_by_which_more_would_flow_than_was_agreed_to_is_refused_and_the_refusal_is_logged(
     engine: Engine, node: Node, steward: Steward, law: Bundle
 ) -> None:
     settings = node("one")
     with pytest.raises(BundleRefusedError, match="commons consent revise") as raised:
-        await activation.activate(settings, steward.pack(law, 5), "staff-1", lambda *_: ("dsa-2026-014",))
+        await activation.activate(settings, steward.pack(law, 5), "staff-1", Unasked())
     assert raised.value.code == "not-revised"
     assert logged(engine) == ["policy.refused"]
 

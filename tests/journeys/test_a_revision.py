@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from consent import ledger, requests, revising
+from consent.errors import AgreementRevised
 from consent.model import Kind
 from consent.revising import Verdict
 from consent.tables import consent_event, consent_terms
@@ -23,6 +24,7 @@ from gateway.consents import revisions
 from gateway.policy import vocabulary
 from tests.fixtures.commons import World, running
 from tests.journeys.test_consent_story import decide, support
+from tests.journeys.test_new_law import activate
 
 AGREEMENT = "dsa-2026-014"
 POLICIES = Path(__file__).parents[2] / "policies"
@@ -102,15 +104,29 @@ def test_a_wider_agreement_suspends_and_asks_again_and_a_narrower_one_carries_ov
         [asked] = requests.inbox(connection, person, int(time.time()))
         assert (asked.asked.agreement, asked.organisation) == (AGREEMENT, "uk/nhs/XZZ01")
     assert follow <= logged
-    assert [number for number, _ in numbers] == [1, 2]
+    assert [number for number, _ in numbers] == [1, 2, 3, 4]
     with pytest.raises(DBAPIError, match="consent_terms is append-only"), db.write(engine) as connection:
         connection.execute(consent_terms.delete())
     engine.dispose()
 
 
-def test_who_gives_again_is_in_force_again(town: World, tmp_path: Path) -> None:
+def test_nobody_agrees_to_the_old_words_between_asking_again_and_the_law_that_asks(
+    town: World, tmp_path: Path
+) -> None:
+    with pytest.raises(AgreementRevised):
+        decide(town, Kind.GIVEN)
+    activate(town, tmp_path / "law", 90, revisions)
     decide(town, Kind.GIVEN)
     assert support(town) == ("returned", "")
+
+
+def test_a_law_that_lets_less_flow_is_what_is_agreed_to_without_asking_anybody(town: World, tmp_path: Path) -> None:
+    activate(town, tmp_path / "narrower", 80, revisions)
+    assert unrevised(town, revised(tmp_path / "as-before", "retention_days: 70", "retention_days: 90")) == (
+        AGREEMENT,
+    )
+    decide(town, Kind.WITHDRAWN)
+    decide(town, Kind.GIVEN)
 
 
 def test_a_revision_that_was_interrupted_is_applied_again_and_does_nothing_twice(
@@ -122,7 +138,7 @@ def test_a_revision_that_was_interrupted_is_applied_again_and_does_nothing_twice
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(revisions, "_remember", stopped)
+        patched.setattr(revisions, "settle", stopped)
         with pytest.raises(KeyboardInterrupt):
             put_in_force(town, wider)
     engine = db.connect(town.settings.url)

@@ -58,7 +58,7 @@ def another(world: World, folder: Path, *lines: str, until: str = "/health/ready
         up.stop()
 
 
-def activate(world: World, folder: Path, days: int) -> None:
+def activate(world: World, folder: Path, days: int, consents: activation.Consents | None = None) -> None:
     """Put a law with that retention in force, signed by the sandbox's own steward newer than any it has kept."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(POLICIES, folder)
@@ -66,7 +66,7 @@ def activate(world: World, folder: Path, days: int) -> None:
     path.write_text(path.read_text().replace("retention_days: 70", f"retention_days: {days}"))
     newest = max(unpack(path.read_bytes()).release.sequence for path in Archive(world.settings.policy_archive))
     raw = steward_of(world).pack(build(words(folder)), newest + 1)
-    asyncio.run(activation.activate(world.settings, raw, "staff-1"))
+    asyncio.run(activation.activate(world.settings, raw, "staff-1", consents))
 
 
 def steward_of(world: World) -> Steward:
