@@ -14,7 +14,7 @@
     │   │   ├── AlreadyRefused, GivenWithdrawInstead
     │   │   ├── one for each other cell that is a no, made in `consent/transitions.py`
     │   │   ├── RefusalStands, WiderThanAsked, WiderThanGiven
-    │   │   ├── RequestNotOpen, TargetUnknown
+    │   │   ├── AgreementRevised, RequestNotOpen, TargetUnknown
     │   │   └── ErasureStands, ErasureIsOrdered
     │   └── EventIdReused
     └── LedgerUnavailable            what cannot be read is never an empty standing

@@ -106,7 +106,7 @@ consent_terms = Table(
     Column(
         "terms", LargeBinary, nullable=False, comment="Canonical JSON (RFC 8785) of what the agreement lets flow."
     ),
-    Column("at", BigInteger, nullable=False, comment="Seconds since 1970, UTC, when that was so."),
+    Column("at", BigInteger, nullable=False, comment="Seconds since 1970, UTC, when it was put in force."),
     Column(
         "stage",
         String(16),

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, delete, select, text, update
 
 from consent import ledger, rebuilding, rules, wide
+from consent.errors import LedgerCorrupt
 from consent.model import Event, Kind
 from consent.tables import consent_event, consent_head, consent_standing, consent_wide
 from consent.words import NATIONAL_DATA_OPT_OUT
@@ -127,5 +128,5 @@ def test_what_stands_for_the_whole_person_cannot_be_unreadable_and_pass(engine: 
     record(engine, given(), objection("objected", VISITS))
     with db.write(engine) as connection:
         connection.execute(text("UPDATE consent_wide SET standing = :s"), {"s": b"[]"})
-    with pytest.raises(ledger.LedgerCorrupt), db.read(engine) as connection:
+    with pytest.raises(LedgerCorrupt), db.read(engine) as connection:
         ledger.standing(connection, PERSON, "uk/nhs/XZZ01", "direct-care.discharge-planning")
