@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.shared import out
+from gateway.cli.shared import Folder, out
 from gateway.policy import packing
 from gateway.policy.agreements import Agreement
 from gateway.policy.difference import Access, Difference, compared
@@ -27,13 +27,11 @@ WIDENED = 3
 
 group = typer.Typer(no_args_is_help=True, help="Check, read and compare data-sharing agreements.")
 
-Policies = Annotated[Path | None, typer.Option(help="Folder of rules and data. Default: the packed one.")]
-
 
 @group.command("check")
 def check(
     files: Annotated[list[Path], typer.Argument(help="YAML files of agreements.")],
-    policies: Policies = None,
+    policies: Folder = None,
 ) -> None:
     """Check agreements against their schema and the vocabularies. Status 1 when one is wrong; each is named."""
     vocabulary, wrong = load(policies), 0
@@ -52,7 +50,7 @@ def check(
 @group.command("explain")
 def explain(
     agreement: Annotated[str, typer.Argument(help="Id of the agreement, or its YAML file.")],
-    policies: Policies = None,
+    policies: Folder = None,
 ) -> None:
     """Print an agreement as an officer would read it."""
     vocabulary = load(policies)
@@ -63,7 +61,7 @@ def explain(
 def diff(
     old: Annotated[Path, typer.Argument(help="YAML file, policies folder or bundle: what is so now.")],
     new: Annotated[Path, typer.Argument(help="The same of what shall be so.")],
-    policies: Policies = None,
+    policies: Folder = None,
 ) -> None:
     """Print what a new version changes: who may now see what that they could not, and which conditions are looser
     or tighter. Status 0 when nothing is wider than before, 3 when something is."""

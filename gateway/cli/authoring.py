@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 import time
 from pathlib import Path
@@ -10,18 +11,15 @@ from typing import Annotated
 
 import typer
 
+from gateway.circumstances import LONDON, local
 from gateway.cli.policy import group
-from gateway.cli.shared import out
+from gateway.cli.shared import Folder, out
 from gateway.policy import generate, templates
-from gateway.policy.asking import Answered, Question, answer
+from gateway.policy.asking import Answered, Question, answer, unknown
 from gateway.policy.bundle import build
 from gateway.policy.embedded import EmbeddedJudge
 from gateway.policy.proofs import Failure, find_opa, prove
 from gateway.policy.vocabulary import find, load
-
-Folder = Annotated[
-    Path | None, typer.Option("--policies", help="Folder of rules and data. Default: the packed one.")
-]
 
 
 @group.command("test")
@@ -85,15 +83,25 @@ def ask(
     consent: Annotated[bool, typer.Option(help="The citizen has agreed.")] = False,
     relationship: Annotated[str, typer.Option(help="A relationship the register knows, as referral.")] = "",
     declared_reason: Annotated[str, typer.Option(help="A reason that is declared, as vital-interests.")] = "",
+    training: Annotated[list[str] | None, typer.Option(help="What the user is trained in; repeat it.")] = None,
+    at: Annotated[
+        datetime.datetime | None,
+        typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"], help="When, in Europe/London. Default: now, at noon."),
+    ] = None,
     policies: Folder = None,
 ) -> None:
     """May X see Y for P? Answered from the law alone, in the position that the options describe; about somebody
     without restriction, objection or opt-out. Exit status 1 when the answer is no everywhere."""
     vocabulary = load(policies)
+    now = int(at.replace(tzinfo=LONDON).timestamp()) if at else int(time.time())
+    minute, weekday = local(now) if at else (12 * 60, 2)
     question = Question(
-        organisation, category, purpose, role, source, agreement, consent, relationship, declared_reason
-    )
-    found = answer(question, vocabulary, EmbeddedJudge.of(build(vocabulary)), int(time.time()))
+        organisation, category, purpose, role, source, agreement, consent, relationship, declared_reason,
+        tuple(training or ()), minute, weekday,
+    )  # fmt: skip
+    for name in unknown(question, vocabulary):
+        raise typer.BadParameter(name.sentence)
+    found = answer(question, vocabulary, EmbeddedJudge.of(build(vocabulary)), now)
     if not found:
         out.print("No: no agreement lets this organisation see that.")
         raise typer.Exit(1)
@@ -103,6 +111,20 @@ def ask(
             out.print(f"    {sentence}", highlight=False, markup=False, soft_wrap=True)
     if not any(one.allow for one in found):
         raise typer.Exit(1)
+
+
+@group.command("manifest")
+def manifest(policies: Folder = None) -> None:
+    """Write the manifest and schemas of a policies folder anew, after a rule was added, renamed or taken away."""
+    folder = find(policies)
+    current = [path for path in generate.stale(folder) if path.is_relative_to(folder)]
+    made = generate.files(folder)
+    for path in current:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(made[path])
+        out.print(f"Wrote {path.relative_to(folder)}", highlight=False, soft_wrap=True)
+    if not current:
+        out.print("All of it is current.")
 
 
 def _line(one: Answered) -> str:

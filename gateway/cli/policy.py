@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from gateway import activation
-from gateway.cli.shared import Data, out, register
+from gateway.cli.shared import Data, Folder, out, register
 from gateway.consents import revisions
 from gateway.policy import activated, canaries, packing, signing
 from gateway.policy.bundle import build
@@ -57,10 +57,7 @@ def build_(
     to: Annotated[Path, typer.Option("--out", help="File to write.")],
     key: Annotated[Path, typer.Option(help="The steward's KEYID.private.pem.")],
     sequence: Annotated[int, typer.Option(help="Number of this law: larger than every one before.", min=1)],
-    policies: Annotated[
-        Path | None,
-        typer.Option(envvar="COMMONS_POLICIES_DIR", help="Folder of rules and data. Default: the packed one."),
-    ] = None,
+    policies: Folder = None,
     at: Annotated[str, typer.Option(help="When it is issued, as 2026-04-01T09:00:00Z. Default: now.")] = "",
 ) -> None:
     """Build and sign a bundle of rules, data and agreements. The same input, number, time and key give the same

@@ -49,7 +49,8 @@ def replay_(
         why = ", ".join(one.grounds) if one.allow else one.reason
         mark = "  DIFFERS" if f"{one.source} {one.category}" in found.differing else ""
         said = "shared" if one.allow else "refused"
-        line = f"  {said:8}{one.category} of {one.source or 'no source'}: {why}{mark}"
+        glass = f" (break-glass, {one.override})" if one.override else ""
+        line = f"  {said:8}{one.category} of {one.source or 'no source'}: {why}{glass}{mark}"
         out.print(line, highlight=False, soft_wrap=True)
     out.print(found.sentence, soft_wrap=True)
     if found.outcome != "same":

@@ -17,6 +17,12 @@ from gateway.settings import load
 
 ASKED_FOR = "Asked for when not given; a command line is seen by others on the machine."
 Data = Annotated[Path, typer.Option("--data", envvar="COMMONS_DATA_DIR", help="Folder of the gateway.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--policies", envvar="COMMONS_POLICIES_DIR", help="Folder of rules and data. Default: the packed one."
+    ),
+]
 out = Console()
 err = Console(stderr=True)
 

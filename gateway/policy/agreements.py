@@ -107,10 +107,13 @@ def faults(
     fields: Mapping[str, frozenset[str]],
     purposes: frozenset[str],
     roles: frozenset[str],
+    training: frozenset[str],
+    relationships: frozenset[str],
     lawful_bases: Mapping[str, int],
     confidentiality_bases: frozenset[str],
 ) -> Iterator[str]:
-    """What is wrong with an agreement beside the other data files: `lawful_bases` maps code → article."""
+    """What is wrong with an agreement beside the other data files: `lawful_bases` maps code → article. Where no
+    `training` or `relationships` are listed, any code will do."""
     if agreement.valid.since >= agreement.valid.until:
         yield "it ends before it begins"
     if not agreement.recipients:
@@ -120,6 +123,14 @@ def faults(
             yield f"{party.organisation} must be a processor both by role and by capacity, or by neither"
     yield from (f"purpose {code} is not in the code list" for code in agreement.purposes if code not in purposes)
     yield from (f"role {code} is not in the code list" for code in agreement.roles.any_of if code not in roles)
+    for what, asked, known in (
+        ("training", agreement.roles.training, training),
+        ("relationship", agreement.conditions.relationships, relationships),
+    ):
+        unknown = [code for code in asked if known and code not in known]
+        yield from (
+            f"{what} {code} is not in roles.yaml, which knows {', '.join(sorted(known))}" for code in unknown
+        )
     hours = agreement.conditions.hours
     if hours and conditions.minute(hours.since) >= conditions.minute(hours.until):
         yield "its hours end before they begin"

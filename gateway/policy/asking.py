@@ -7,9 +7,12 @@ and a yes names what it hangs on.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable, Iterator
+
 from msgspec import Struct
 
-from gateway.model import Verdict
+from gateway.model import DeclaredReason, Verdict
 from gateway.policy.agreements import Agreement
 from gateway.policy.embedded import EmbeddedJudge
 from gateway.policy.explain import explain
@@ -18,7 +21,8 @@ from gateway.policy.vocabulary import Vocabulary
 
 
 class Question(Struct, frozen=True):
-    """Who wants to see what, from which source, why, and in what position. Empty: every one that could."""
+    """Who wants to see what, from which source, why, and in what position. Empty: every one that could. `training`:
+    codes that are in force; `local_minute` (of the day) and `local_weekday` (0 is Monday), Europe/London."""
 
     organisation: str
     category: str
@@ -29,6 +33,23 @@ class Question(Struct, frozen=True):
     consent: bool = False
     relationship: str = ""
     declared_reason: str = ""
+    training: tuple[str, ...] = ()
+    local_minute: int = 12 * 60
+    local_weekday: int = 2
+
+
+class Unknown(Struct, frozen=True):
+    """A name of a question that the law does not know: of what (`category`, `source` …), and what may be meant."""
+
+    what: str
+    name: str
+    near: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong, and what may be meant."""
+        meant = f"; is {' or '.join(self.near)} meant?" if self.near else ""
+        return f"the law knows no {self.what} {self.name}{meant}"
 
 
 class Answered(Struct, frozen=True):
@@ -39,6 +60,30 @@ class Answered(Struct, frozen=True):
     allow: bool
     fields: tuple[str, ...]
     sentences: tuple[str, ...]
+
+
+def unknown(question: Question, vocabulary: Vocabulary) -> Iterator[Unknown]:
+    """The names of a question that the law does not know: about them it says nothing, not no."""
+    agreements = vocabulary.agreements.values()
+    known: tuple[tuple[str, Iterable[str], Iterable[str]], ...] = (
+        (
+            "organisation",
+            (question.organisation,),
+            {party.organisation for one in agreements for party in one.parties},
+        ),
+        ("category", (question.category,), vocabulary.categories),
+        ("purpose", (question.purpose,), vocabulary.purposes),
+        ("role", (question.role,), vocabulary.roles),
+        ("source", (question.source,), {term.source for one in agreements for term in one.terms}),
+        ("agreement", (question.agreement,), vocabulary.agreements),
+        ("relationship", (question.relationship,), vocabulary.relationships or (question.relationship,)),
+        ("declared reason", (question.declared_reason,), tuple(DeclaredReason)),
+        ("training", question.training, vocabulary.training or question.training),
+    )
+    for what, names, names_known in known:
+        for name in names:
+            if name and name not in names_known:
+                yield Unknown(what, name, tuple(difflib.get_close_matches(name, names_known, n=3)))
 
 
 def answer(question: Question, vocabulary: Vocabulary, judge: EmbeddedJudge, now: int) -> list[Answered]:
@@ -74,7 +119,9 @@ def _facts(question: Question, agreement: Agreement, sources: tuple[str, ...], n
     statutes = [term.statute.uri for term in terms.values() if term.statute is not None]
     return Facts(
         now,
-        CallerFacts(question.organisation, True, True, question.role, bool(question.role)),
+        CallerFacts(
+            question.organisation, True, True, question.role, bool(question.role), tuple(sorted(question.training))
+        ),
         PersonFacts(
             True, age_band="adult", relationships=(question.relationship,) if question.relationship else ()
         ),
@@ -85,8 +132,8 @@ def _facts(question: Question, agreement: Agreement, sources: tuple[str, ...], n
             declared_reason=question.declared_reason,
             statute=statutes[0] if statutes else "",
             recent=0,
-            local_minute=12 * 60,
-            local_weekday=2,
+            local_minute=question.local_minute,
+            local_weekday=question.local_weekday,
         ),
         tuple(PairFacts(n, source, question.category, consent=consent) for n, source in enumerate(sources)),
     )

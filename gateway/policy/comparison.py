@@ -20,15 +20,34 @@ class Verdictlike(Protocol):
     """A verdict: model.Verdict, or one as it stands in the log."""
 
     @property
-    def allow(self) -> bool: ...
+    def allow(self) -> bool:
+        """Whether anything goes out."""
+        ...
+
     @property
-    def fields(self) -> tuple[str, ...]: ...
+    def fields(self) -> tuple[str, ...]:
+        """The names of what goes out."""
+        ...
+
     @property
-    def grounds(self) -> tuple[str, ...]: ...
+    def grounds(self) -> tuple[str, ...]:
+        """The names of the grounds that carry it."""
+        ...
+
     @property
-    def broken(self) -> tuple[str, ...]: ...
+    def broken(self) -> tuple[str, ...]:
+        """The names of the limits that do not hold and may be told of; the first gives the reason."""
+        ...
+
     @property
-    def reason(self) -> str: ...
+    def hidden(self) -> tuple[str, ...]:
+        """The names of the limits that do not hold and may not be told of."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Code of the public reason of a refusal."""
+        ...
 
 
 class Change(Struct, frozen=True):
@@ -56,10 +75,10 @@ def compare(before: Verdictlike, after: Verdictlike) -> Change | None:
 
 
 def _cause(refused: Verdictlike, allowed: Verdictlike) -> str:
-    """Which rule stands between a refusal and a permission: a limit that one of them broke, else the ground that
-    only the other had."""
-    if refused.broken:
-        return f"limits/{refused.broken[0]}"
+    """Which rule stands between a refusal and a permission: a limit that one of them broke, one that is kept from
+    the agency before the one it was told of, else the ground that only the other had."""
+    if broken := (*refused.hidden, *refused.broken):
+        return f"limits/{broken[0]}"
     if refused.reason == "legal-basis-not-permitted" and allowed.grounds:
         return f"grounds/{allowed.grounds[0]}"
     return f"reason/{refused.reason}"
@@ -76,10 +95,12 @@ class Key(Struct, frozen=True, order=True):
 
 
 class Group(Struct, frozen=True):
-    """All changes of one key: how many decisions, which fields, and some decisions to look at."""
+    """All changes of one key: how many decisions, and in them how many accesses (a category of a source each),
+    which fields, and some decisions to look at."""
 
     key: Key
     decisions: int
+    accesses: int
     gained: tuple[str, ...]
     lost: tuple[str, ...]
     examples: tuple[str, ...]
@@ -91,21 +112,25 @@ class Group(Struct, frozen=True):
 
 
 class Tally:
-    """Groups changes as they come."""
+    """Groups changes as they come, all of one decision after each other."""
 
     def __init__(self) -> None:
         self._groups: dict[Key, Group] = {}
+        self._last: dict[Key, str] = {}
 
     def add(self, agency: str, purpose: str, category: str, decision: str, change: Change) -> None:
         """Count one change of one decision."""
         key = Key(agency, purpose, category, change.rule, change.direction)
-        found = self._groups.get(key) or Group(key, 0, (), (), ())
+        found = self._groups.get(key) or Group(key, 0, 0, (), (), ())
+        another = self._last.get(key) != decision
+        self._last[key] = decision
         self._groups[key] = structs.replace(
             found,
-            decisions=found.decisions + 1,
+            decisions=found.decisions + another,
+            accesses=found.accesses + 1,
             gained=tuple(sorted({*found.gained, *change.gained})),
             lost=tuple(sorted({*found.lost, *change.lost})),
-            examples=(*found.examples, decision)[:EXAMPLES],
+            examples=(*found.examples, decision)[:EXAMPLES] if another else found.examples,
         )
 
     def groups(self) -> tuple[Group, ...]:
@@ -139,9 +164,9 @@ def unexpected(groups: Iterable[Group], expected: Iterable[Expected]) -> Iterato
 
 
 def totals(groups: Iterable[Group], member: Literal["agency", "purpose", "category", "rule"]) -> Mapping[str, int]:
-    """Changes by one member of their keys, the most first."""
+    """Accesses that change by one member of their keys, the most first."""
     counts: dict[str, int] = {}
     for one in groups:
         name = str(getattr(one.key, member))
-        counts[name] = counts.get(name, 0) + one.decisions
+        counts[name] = counts.get(name, 0) + one.accesses
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

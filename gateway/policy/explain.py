@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verdict in plain sentences, for the agency that asked. Pure.
+"""A verdict in plain sentences, for the agency that asked, the citizen and an auditor. Pure.
 
-Says no more than the reason that was given: what else was broken is for the auditor, since it could tell that a
-person is known, or that somebody has something to hide.
+The agency is told no more than the reason that was given: what else was broken is for the auditor, since it could
+tell that a person is known, or that somebody has something to hide.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from gateway.policy.rules import Rule
 from gateway.policy.vocabulary import Vocabulary
 
 
@@ -16,21 +18,73 @@ class Explained(Protocol):
     """What there is to explain: a model.Verdict, or one as it stands in the log."""
 
     @property
-    def allow(self) -> bool: ...
+    def allow(self) -> bool:
+        """Whether anything was shared."""
+        ...
+
     @property
-    def fields(self) -> tuple[str, ...]: ...
+    def fields(self) -> tuple[str, ...]:
+        """The names of what was shared."""
+        ...
+
     @property
-    def grounds(self) -> tuple[str, ...]: ...
+    def grounds(self) -> tuple[str, ...]:
+        """The names of the grounds that carried it."""
+        ...
+
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """Code of the public reason of a refusal."""
+        ...
+
     @property
-    def fields_refused(self) -> tuple[str, ...]: ...
+    def fields_refused(self) -> tuple[str, ...]:
+        """The names of what was asked for and taken out."""
+        ...
+
     @property
-    def lawful_basis(self) -> str: ...
+    def lawful_basis(self) -> str:
+        """Code of the basis under UK GDPR Article 6."""
+        ...
+
     @property
-    def confidentiality_basis(self) -> str: ...
+    def confidentiality_basis(self) -> str:
+        """Code of what it rests on under the duty of confidentiality."""
+        ...
+
     @property
-    def disclosure(self) -> str: ...
+    def disclosure(self) -> str:
+        """How much a refusal may say: `explain`, `generic` or `silent`."""
+        ...
+
+
+class Audited(Explained, Protocol):
+    """What there is to tell an auditor: a verdict as it stands in the log."""
+
+    @property
+    def source(self) -> str:
+        """Where it was asked from; empty where nobody holds it."""
+        ...
+
+    @property
+    def category(self) -> str:
+        """Code of what was asked for."""
+        ...
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """The names of the limits that do not hold and may be told of."""
+        ...
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The names of the limits that do not hold and are kept from the agency."""
+        ...
+
+    @property
+    def override(self) -> str:
+        """Code of the break-glass reason under which it was allowed; empty for none."""
+        ...
 
 
 def explain(verdict: Explained, vocabulary: Vocabulary) -> list[str]:
@@ -57,7 +111,40 @@ def citizen_sentences(verdict: Explained, vocabulary: Vocabulary) -> list[str]:
         rule.citizen for name in verdict.grounds if (rule := vocabulary.rules.get(f"grounds/{name}")) is not None
     ]
     lawful = vocabulary.lawful_bases.get(verdict.lawful_basis)
-    return [*said, lawful.sentence] if lawful is not None else said
+    if lawful is not None:
+        said.append(lawful.sentence)
+    return list(dict.fromkeys(said))
+
+
+def duty_rule(duty: str, vocabulary: Vocabulary) -> Rule | None:
+    """The rule from which a duty of this type follows; None where the law in force knows of none."""
+    owing = (rule for rule in vocabulary.rules.values() if rule.kind == "obligations")
+    return next((rule for rule in owing if duty in (rule.duties or (rule.name.replace("_", "-"),))), None)
+
+
+def auditor_sentence(verdict: Audited, vocabulary: Vocabulary) -> str:
+    """What became of one (source, category), for whoever may know all: which ground carried it, which limits did
+    not hold, and which of them the agency was not told of."""
+    said = [f"{verdict.category} of {verdict.source or 'no source'}:"]
+    if verdict.allow:
+        said.append("shared.")
+        said += _named("Carried by", "grounds", verdict.grounds, vocabulary)
+        if verdict.override:
+            said.append(f"Under break-glass, declared as {verdict.override}.")
+        return " ".join(said)
+    said.append(f"refused ({verdict.reason}).")
+    said += _named("Does not hold", "limits", verdict.broken, vocabulary)
+    said += _named("Does not hold, and the agency is not told", "limits", verdict.hidden, vocabulary)
+    if not verdict.broken and not verdict.hidden:
+        reason = vocabulary.reasons.get(verdict.reason)
+        said.append(f"Every limit holds, and no ground carries it. {reason.agency if reason else ''}".rstrip())
+    return " ".join(said)
+
+
+def _named(lead: str, kind: str, names: Iterable[str], vocabulary: Vocabulary) -> Iterator[str]:
+    for name in names:
+        rule = vocabulary.rules.get(f"{kind}/{name}")
+        yield f"{lead}: {rule.title if rule else 'a rule of another law'} ({kind}/{name})."
 
 
 def _shared(verdict: Explained, vocabulary: Vocabulary) -> list[str]:

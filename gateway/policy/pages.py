@@ -76,9 +76,9 @@ def _words(vocabulary: Vocabulary) -> Iterator[str]:
     )
     yield "## Withheld reasons"
     yield _table(
-        ("Code", "To the agency", "To the citizen", "What would help"),
+        ("Code", "Name", "In Welsh", "To the agency", "To the citizen", "What would help"),
         (
-            (f"`{r.code}`", r.agency, r.citizen, vocabulary.remedies.get(r.code, ""))
+            (f"`{r.code}`", r.title, r.title_cy, r.agency, r.citizen, vocabulary.remedies.get(r.code, ""))
             for r in vocabulary.reasons.values()
         ),
     )

@@ -18,6 +18,7 @@ _ONLY_RULES = ("--ignore", "*.yaml", "--ignore", "*.schema.json")
 _INSTALLED = Path(".cache/commons-gateway/bin/opa")
 _TIMEOUT_S = 300
 _GIVEN = re.compile(r"with input as ((?:[\w.]+)(?:\([^\n]*?\))?)")
+_ASKER = re.compile(r"^(\w+)\((\w+)\)[^\n]*\{[^}]*?with input as \2\b", re.MULTILINE)
 _SET = re.compile(r"^\s*(\w+ := .*)$", re.MULTILINE)
 
 
@@ -75,11 +76,14 @@ def prove(folder: Path, opa: Path) -> Proved:
 def _failure(opa: Path, folder: Path, result: dict[str, Any]) -> Failure:
     file, row, name = result["location"]["file"], result["location"]["row"], result["name"]
     package = result["package"].removeprefix("data.")
-    body = _body((folder / file).read_text(encoding="utf-8").splitlines(), row)
+    text = (folder / file).read_text(encoding="utf-8")
+    body = _body(text.splitlines(), row)
     told = _run(opa, folder, "test", ".", *_ONLY_RULES, "--var-values", "--run", f"^data.{package}.{name}$").stdout
     found = told.partition("FAILURES")[2].partition("\n\n")[2].partition("\n----")[0]
     sentence = name.removeprefix("test_").replace("_", " ")
-    return Failure(sentence, file, row, body, _facts(opa, folder, package, body), found.rstrip())
+    return Failure(
+        sentence, file, row, body, _facts(opa, folder, package, body, _given(text, body)), found.rstrip()
+    )
 
 
 def _body(lines: list[str], row: int) -> str:
@@ -87,12 +91,32 @@ def _body(lines: list[str], row: int) -> str:
     return "\n".join(lines[row - 1 : end + 1])
 
 
-def _facts(opa: Path, folder: Path, package: str, body: str) -> str:
+def _given(text: str, body: str) -> str:
+    """The expression of the facts in a test: what it is asked with, or what it hands to a function of the file that
+    asks with its parameter. Empty where there is none."""
+    if (given := _GIVEN.search(body)) is not None:
+        return given[1]
+    for asker in _ASKER.finditer(text):
+        if (call := re.search(rf"\b{asker[1]}\(", body)) is not None:
+            return _argument(body, call.end())
+    return ""
+
+
+def _argument(text: str, start: int) -> str:
+    """What stands from `start` up to the bracket that closes the call."""
+    depth = 1
+    for end in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        if not depth:
+            return text[start:end]
+    return ""
+
+
+def _facts(opa: Path, folder: Path, package: str, body: str, given: str) -> str:
     """The facts that the test gives, as JSON; empty where it gives none that stand alone."""
-    given = _GIVEN.search(body)
-    if given is None:
+    if not given:
         return ""
-    query = "; ".join([*_SET.findall(body), f"given := {given[1]}"])
+    query = "; ".join([*_SET.findall(body), f"given := {given}"])
     command = ("eval", "--data", ".", *_ONLY_RULES, "--package", package, "--import", "data.commons_test.world")
     try:
         answer = json.loads(_run(opa, folder, *command, "--format", "json", query).stdout)

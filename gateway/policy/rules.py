@@ -45,11 +45,14 @@ class Ground(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Duty(Struct, frozen=True, forbid_unknown_fields=True):
-    """`custom` of an obligation."""
+    """`custom` of an obligation. `duties`: the types of what it owes; its own name, with hyphens, where none is
+    named."""
 
     legal_source: Sentence
     agency: Sentence
     citizen: Sentence
+    remedy: Remedy = "none"
+    duties: tuple[str, ...] = ()
 
 
 class Rule(Struct, frozen=True):
@@ -66,6 +69,7 @@ class Rule(Struct, frozen=True):
     remedy: str = ""
     order: int = 0
     about: str = ""
+    duties: tuple[str, ...] = ()
 
 
 class _Annotations(Struct, frozen=True, forbid_unknown_fields=True):

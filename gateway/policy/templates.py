@@ -173,6 +173,8 @@ def _custom(kind: Kind, title: str, order: int) -> str:
         members |= {"remedy": "change-request"}
     elif kind == "ground":
         members |= {"withheld_reason": "legal-basis-not-permitted", "remedy": "change-request"}
+    else:
+        members |= {"remedy": "change-request"}
     members |= {
         "legal_source": "UK GDPR Article 5(1)(f)",
         "agency": f"{title} is asked for here.",

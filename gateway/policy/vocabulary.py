@@ -114,11 +114,21 @@ class Role(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sees: tuple[Sensitivity, ...]
 
 
+class Named(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A code that agreements ask for: a training that somebody has in force, or a kind of legitimate relationship
+    that the register knows."""
+
+    code: Code
+    title: Sentence
+    title_cy: str = ""
+
+
 class Reason(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One withheld reason with its public sentences."""
 
     code: WithheldReason
     title: Sentence
+    title_cy: str = ""
     agency: Sentence
     citizen: Sentence
     remedy: Remedy
@@ -153,11 +163,14 @@ class ConfidentialityBases(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Roles(Struct, frozen=True, forbid_unknown_fields=True):
-    """`roles.yaml`. `unnamed_sees`: the sensitivity labels that somebody without a known role may see."""
+    """`roles.yaml`. `unnamed_sees`: the sensitivity labels that somebody without a known role may see. `training`,
+    `relationships`: the codes that agreements may ask for; where none is listed, as in laws of before, any."""
 
     version: int
     unnamed_sees: tuple[Sensitivity, ...]
     roles: tuple[Role, ...]
+    training: tuple[Named, ...] = ()
+    relationships: tuple[Named, ...] = ()
 
 
 class WithheldReasons(Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,7 +196,8 @@ FILES: dict[str, type[Struct]] = {
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """All of it, keyed by code. `remedies`: withheld reason → the sentence on what would help, where something
-    would; `critical` and `singular`: the categories so marked; `below`: purpose → all purposes under it."""
+    would; `help_with`: remedy → its sentence; `critical` and `singular`: the categories so marked; `below`: purpose
+    → all purposes under it."""
 
     folder: Path
     purposes: Mapping[str, Purpose]
@@ -192,11 +206,14 @@ class Vocabulary:
     confidentiality_bases: Mapping[str, ConfidentialityBasis]
     roles: Mapping[str, Role]
     unnamed_role_sees: tuple[Sensitivity, ...]
+    training: Mapping[str, Named]
+    relationships: Mapping[str, Named]
     reasons: Mapping[str, Reason]
     generic: str
     agreements: Mapping[str, Agreement]
     rules: Mapping[str, Rule]
     remedies: Mapping[str, str]
+    help_with: Mapping[str, str]
     critical: frozenset[str]
     singular: frozenset[str]
     below: Mapping[str, tuple[str, ...]]
@@ -253,6 +270,8 @@ def load(folder: Path | None = None) -> Vocabulary:
     confidentiality = _by_code(confidential, "basis of confidentiality")
     listed = read(data / "roles.yaml", Roles)
     roles = _by_code(listed.roles, "role")
+    training = _by_code(listed.training, "training")
+    relationships = _by_code(listed.relationships, "kind of relationship")
     withheld = read(data / "withheld-reasons.yaml", WithheldReasons)
     reasons = _by_code(withheld.reasons, "reason")
     fields = MappingProxyType({code: frozenset(category.fields) for code, category in categories.items()})
@@ -264,6 +283,8 @@ def load(folder: Path | None = None) -> Vocabulary:
             fields=fields,
             purposes=frozenset(purposes),
             roles=frozenset(roles),
+            training=frozenset(training),
+            relationships=frozenset(relationships),
             lawful_bases={code: basis.article for code, basis in bases.items()},
             confidentiality_bases=frozenset(confidentiality),
         ),
@@ -278,11 +299,14 @@ def load(folder: Path | None = None) -> Vocabulary:
         confidentiality_bases=confidentiality,
         roles=roles,
         unnamed_role_sees=listed.unnamed_sees,
+        training=training,
+        relationships=relationships,
         reasons=reasons,
         generic=withheld.generic,
         agreements=agreements,
         rules=MappingProxyType(rules.read(folder)),
         remedies=MappingProxyType(helps),
+        help_with=MappingProxyType({str(remedy): said for remedy, said in withheld.remedies.items()}),
         critical=frozenset(code for code, category in categories.items() if category.critical),
         singular=frozenset(code for code, category in categories.items() if category.singular),
         below=MappingProxyType(below),
@@ -305,6 +329,8 @@ def wrong_with(agreement: Agreement, vocabulary: Vocabulary) -> Iterable[str]:
         fields=vocabulary.field_sets,
         purposes=frozenset(vocabulary.purposes),
         roles=frozenset(vocabulary.roles),
+        training=frozenset(vocabulary.training),
+        relationships=frozenset(vocabulary.relationships),
         lawful_bases={code: basis.article for code, basis in vocabulary.lawful_bases.items()},
         confidentiality_bases=frozenset(vocabulary.confidentiality_bases),
     )

@@ -28,7 +28,8 @@ _HELD = 20_000  # decisions under the new law that are remembered
 
 class Rehearsed(Struct, frozen=True):
     """What a rehearsal found. `decisions`: all that were looked at; of them `erased` hold no facts any more,
-    `unknown` hold facts of another form, `unjudged` could not be judged under the new law; `flipped` differ."""
+    `unknown` hold facts of another form, `unjudged` could not be judged under the new law; `flipped`
+    differ, in `accesses` (a category of a source each)."""
 
     revision: str
     since_ms: int
@@ -39,6 +40,11 @@ class Rehearsed(Struct, frozen=True):
     unjudged: int
     groups: tuple[Group, ...]
     unexpected: tuple[Group, ...]
+
+    @property
+    def accesses(self) -> int:
+        """How many accesses differ."""
+        return sum(one.accesses for one in self.groups)
 
     @property
     def passes(self) -> bool:

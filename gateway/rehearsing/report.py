@@ -29,7 +29,8 @@ def day(since_ms: int) -> str:
 def counted(found: Rehearsed) -> Iterator[str]:
     """What was looked at, in sentences."""
     yield f"{found.decisions} decisions since {day(found.since_ms)}, judged again under revision {found.revision}."
-    yield f"{found.flipped} would have been decided otherwise."
+    accesses = f"{found.accesses} access{'' if found.accesses == 1 else 'es'}"
+    yield f"{found.flipped} would have been decided otherwise, in {accesses} (a category of a source each)."
     if found.erased:
         yield f"{found.erased} could not be judged: their facts were erased."
     if found.unknown:
@@ -53,15 +54,21 @@ def text(found: Rehearsed) -> str:
     unexpected = set(found.unexpected)
     for one in found.groups:
         mark = "UNEXPECTED " if one in unexpected else ""
-        lines.append(f"{mark}{one.key.direction}: {WORDS[one.key.direction]} ({one.decisions} decisions)")
+        lines.append(f"{mark}{one.key.direction}: {WORDS[one.key.direction]} ({_size(one)})")
         lines.append(f"    {one.key.category} for {one.key.agency}, {one.key.purpose}, by {one.key.rule}")
         lines += [f"    {said}" for said in _fields(one)]
         lines.append(f"    such as {', '.join(one.examples)}")
     for member in MEMBERS:
         counts = totals(found.groups, member)  # type: ignore[arg-type]  # one of the four
         if counts:
-            lines += ["", f"By {member}:", *(f"    {number:>7} {name}" for name, number in counts.items())]
+            lines += ["", f"Accesses by {member}:", *(f"    {number:>7} {name}" for name, number in counts.items())]
     return "\n".join([*lines, "", verdict(found)])
+
+
+def _size(one: Group) -> str:
+    """How many decisions, and accesses where they are more."""
+    decisions = f"{one.decisions} decision{'' if one.decisions == 1 else 's'}"
+    return decisions if one.accesses == one.decisions else f"{decisions}, {one.accesses} accesses"
 
 
 def _fields(one: Group) -> Iterator[str]:
@@ -81,6 +88,7 @@ def document(found: Rehearsed) -> dict[str, Any]:
         "verdict": verdict(found),
         "decisions": found.decisions,
         "flipped": found.flipped,
+        "accesses": found.accesses,
         "erased": found.erased,
         "unknown": found.unknown,
         "unjudged": found.unjudged,
@@ -88,6 +96,7 @@ def document(found: Rehearsed) -> dict[str, Any]:
             msgspec.to_builtins(one.key)
             | {
                 "decisions": one.decisions,
+                "accesses": one.accesses,
                 "gained": list(one.gained),
                 "lost": list(one.lost),
                 "examples": list(one.examples),

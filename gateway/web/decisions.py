@@ -25,14 +25,26 @@ from gateway.errors import Malformed, NotFound, SystemDisabled, TokenMissing
 from gateway.evidence import Basis, Judged
 from gateway.identity.agencies import Agencies
 from gateway.identity.citizens import Citizens
-from gateway.model import Caller
+from gateway.model import Caller, Obligation, WithheldReason
 from gateway.overrides import Overrides
-from gateway.policy.explain import citizen_sentences, explain
+from gateway.policy.explain import auditor_sentence, citizen_sentences, duty_rule, explain
 from gateway.policy.law import InForce
 from gateway.policy.vocabulary import Vocabulary
 
 AUDITOR = "auditor"
 """The scope in the register that lets a system's users look as auditors."""
+
+DECIDED = frozenset(
+    {
+        WithheldReason.CONSENT_NOT_GIVEN,
+        WithheldReason.CONSENT_WITHDRAWN,
+        WithheldReason.CONSENT_EXPIRED,
+        WithheldReason.CONSENT_SCOPE,
+        WithheldReason.OBJECTION,
+        WithheldReason.NATIONAL_OPT_OUT,
+    }
+)
+"""Refused because the citizen does not let it be shared: there is nothing to withdraw or to object to."""
 
 
 def router(
@@ -101,8 +113,9 @@ class _Telling:
             "purpose": entry.purpose,
             "agreement": basis.agreement,
             "policy_revision": basis.policy,
+            "override": bool(request.get("override", "")),
             "verdicts": [_explained(verdict, vocabulary) for verdict in shown],
-            "obligations": msgspec.to_builtins(basis.obligations),
+            "obligations": [_duty(duty, vocabulary) for duty in basis.obligations],
             "receipt": f"/v1/receipts/rc_{entry.id}",
         }
 
@@ -128,7 +141,7 @@ class _Telling:
             "relationship_claimed": request.get("relationship", ""),
             "emergency": bool(cited),
             "verdicts": [_for_citizen(verdict, vocabulary) for verdict in basis.verdicts],
-            "obligations": msgspec.to_builtins(basis.obligations),
+            "obligations": [_duty(duty, vocabulary, citizen=True) for duty in basis.obligations],
         }
 
     async def audited(self, id: str, who: Caller, reason: str) -> dict[str, Any]:
@@ -146,6 +159,7 @@ class _Telling:
             "type": entry.type,
             "entry": msgspec.json.decode(entry.entry),
             "groups": groups,
+            "override": bool(groups.get("request", {}).get("override", "")),
             "sentences": _for_auditor(groups, self.in_force.law.vocabulary),
         }
 
@@ -181,23 +195,27 @@ def _for_citizen(verdict: Judged, vocabulary: Vocabulary) -> dict[str, Any]:
         "allow": verdict.allow,
         "fields": verdict.fields,
         "sentences": citizen_sentences(verdict, vocabulary),
-        "you_can": lawful.right if lawful else "",
+        "you_can": lawful.right if lawful and verdict.reason not in DECIDED else "",
     }
 
 
 def _for_auditor(groups: dict[str, Any], vocabulary: Vocabulary) -> list[str]:
-    """Every rule that was broken or that carried a verdict, by its title: what the agency is not told, too."""
+    """A sentence for every verdict: what the agency is not told, too."""
     law = groups.get("basis") or groups.get("result", {}).get("basis", {})
-    said = []
-    for verdict in law.get("verdicts", ()):
-        names = [f"grounds/{name}" for name in verdict.get("grounds", ())]
-        names += [f"limits/{name}" for name in verdict.get("broken", ())]
-        titles = [vocabulary.rules[name].title for name in names if name in vocabulary.rules]
-        outcome = "shared" if verdict["allow"] else f"refused ({verdict.get('reason', '')})"
-        said.append(
-            f"{verdict['category']} of {verdict['source'] or 'no source'}: {outcome}. {' '.join(titles)}".strip()
-        )
-    return said
+    verdicts = msgspec.convert(law.get("verdicts", ()), tuple[Judged, ...])
+    return [auditor_sentence(verdict, vocabulary) for verdict in verdicts]
+
+
+def _duty(duty: Obligation, vocabulary: Vocabulary, *, citizen: bool = False) -> dict[str, Any]:
+    """What whoever received it owes, with the sentence for the agency or the citizen, and what would help where
+    that stands in the way."""
+    row: dict[str, Any] = msgspec.to_builtins(duty)
+    rule = duty_rule(duty.type, vocabulary)
+    if rule is None:
+        return row
+    if citizen:
+        return row | {"sentence": rule.citizen}
+    return row | {"sentence": rule.agency, "remedy": vocabulary.help_with.get(rule.remedy, "")}
 
 
 def _explained(verdict: Judged, vocabulary: Vocabulary) -> dict[str, Any]:

@@ -10,6 +10,7 @@
 #   legal_source: UK GDPR Article 5(1)(e)
 #   agency: Erase what you received by this date.
 #   citizen: The service must erase what it received by this date.
+#   remedy: change-request
 package commons.obligations.erase_by
 
 import data.commons.lib.agreement.agreement

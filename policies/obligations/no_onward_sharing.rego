@@ -8,6 +8,7 @@
 #   legal_source: UK GDPR Article 5(1)(b)
 #   agency: Do not share this with anybody else.
 #   citizen: The service may not pass this on.
+#   remedy: change-request
 package commons.obligations.no_onward_sharing
 
 import data.commons.lib.agreement.agreement

@@ -11,6 +11,7 @@
 #   legal_source: UK GDPR Article 5(1)(c), Article 25; Caldicott Principles 3 and 4
 #   agency: Fields that are too sensitive for your role were taken out.
 #   citizen: The person who asked saw only what their job allows.
+#   remedy: change-request
 package commons.obligations.redact
 
 import data.commons.lib.agreement.agreement

@@ -11,6 +11,8 @@
 #     UK GDPR Article 5(2), Article 14; Caldicott Principle 8; NHS confidentiality policy, emergency access
 #   agency: This was break-glass. It is reviewed by this date, and the citizen is told.
 #   citizen: This was seen in an emergency. It is reviewed by this date.
+#   remedy: none
+#   duties: [review-by, notify-citizen]
 package commons.obligations.review_override
 
 import data.commons.lib.among.lifted

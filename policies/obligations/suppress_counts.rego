@@ -10,6 +10,7 @@
 #   legal_source: UK GDPR recital 26; ICO Anonymisation guidance
 #   agency: Do not show numbers that count fewer people than this.
 #   citizen: Numbers that could give you away are not shown to others.
+#   remedy: change-request
 package commons.obligations.suppress_counts
 
 import data.commons.lib.agreement.agreement

@@ -10,6 +10,7 @@
 #   legal_source: UK GDPR Article 5(1)(e), Article 7; ISO/IEC TS 27560:2023
 #   agency: Look at this and do not keep it.
 #   citizen: The service may look at this and not keep it.
+#   remedy: consent-request
 package commons.obligations.view_only
 
 import data.commons.lib.asked.positions

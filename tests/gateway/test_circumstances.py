@@ -139,6 +139,10 @@ async def test_an_override_is_logged_and_cited_by_its_own_user_for_its_own_citiz
         witness = worker.commons.log.entry_by_id(answer.json["decision"].removeprefix("dec_"))
         assert witness is not None
         assert json.loads(witness.entry)["decision"] == "break_glass"
+        bearer = {"authorization": f"Bearer {mine}"}
+        told = await call(worker.app, "GET", f"/v1/decisions/{answer.json['decision']}", bearer, b"")
+        assert told.json["override"] is True
+        assert all(duty["sentence"] for duty in told.json["obligations"])
         facts = worker.commons.log.open_groups(witness.id)["facts"].value
         assert facts["request"]["override"]["reason"] == "vital-interests"
         for token, body in (

@@ -54,8 +54,11 @@ def test_the_citizen_is_told_the_true_reason_in_their_words_and_never_who_at_the
     assert (body["organisation"], body["emergency"]) == ("uk/nhs/XZZ01", False)
     assert body["reason"]
     plan = verdicts(body)["support.plan", "uk/charity/9999901/crm"]
-    assert (plan["allow"], plan["you_can"]) == (False, "withdraw")
+    assert (plan["allow"], plan["you_can"]) == (False, "")  # what was never given cannot be withdrawn
     assert plan["sentences"]
+    assert all(len(set(one["sentences"])) == len(one["sentences"]) for one in body["verdicts"])
+    duties = {duty["type"]: duty["sentence"] for duty in body["obligations"]}
+    assert duties["erase-by"] == "The service must erase what it received by this date."
     assert "u-1" not in reply.text
     assert "broken" not in reply.text
 
@@ -75,8 +78,12 @@ def test_an_auditor_sees_all_of_it_says_why_and_is_in_the_log_for_it(world: Worl
     assert body["groups"]["actor"]["user"] == "u-1"
     assert body["groups"]["facts"]["request"]["agreement"] == "dsa-2026-014"
     assert any(
-        "support.plan of uk/charity/9999901/crm: refused (consent-not-given)" in one for one in body["sentences"]
+        "support.plan of uk/charity/9999901/crm: refused (consent-not-given). Every limit holds, and no ground"
+        in one
+        for one in body["sentences"]
     )
+    assert any("shared. Carried by: " in one for one in body["sentences"])
+    assert body["override"] is False
     unsaid = world.get(f"/v1/decisions/{decision}", AUDITORS, "link-worker")
     assert (unsaid.status_code, unsaid.json()["code"]) == (400, "malformed")
 

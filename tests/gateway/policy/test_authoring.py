@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from msgspec import structs
 
 from gateway.policy import generate, templates
-from gateway.policy.asking import Question, answer
+from gateway.policy.asking import Question, answer, unknown
 from gateway.policy.bundle import build
 from gateway.policy.documents import PolicyFolderError
 from gateway.policy.embedded import EmbeddedJudge
@@ -117,3 +120,73 @@ def test_what_no_agreement_covers_has_no_answer(vocabulary: Vocabulary) -> None:
     judge = EmbeddedJudge.of(build(vocabulary))
     assert answer(Question("uk/nhs/NOBODY", "health.allergies", DISCHARGE), vocabulary, judge, NOW) == []
     assert answer(Question(TRUST, "health.nothing", DISCHARGE), vocabulary, judge, NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"category": "health.alergies"}, "the law knows no category health.alergies; is health.allergies"),
+        ({"purpose": "nonsense"}, "the law knows no purpose nonsense"),
+        ({"organisation": "uk/nhs/XZZ99"}, "the law knows no organisation uk/nhs/XZZ99; is uk/nhs/XZZ0"),
+        ({"source": "uk/nhs/XZG01/gp"}, "the law knows no source uk/nhs/XZG01/gp; is uk/nhs/XZ"),
+        ({"role": "socialworker"}, "the law knows no role socialworker; is social-worker"),
+        ({"agreement": "dsa-2026-999"}, "the law knows no agreement dsa-2026-999"),
+        ({"relationship": "referal"}, "the law knows no relationship referal; is referral meant?"),
+        ({"declared_reason": "vital-interest"}, "the law knows no declared reason vital-interest; is vital-int"),
+        ({"training": ("safeguarding",)}, "the law knows no training safeguarding"),
+    ],
+)
+def test_a_name_that_the_law_does_not_know_is_no_no(
+    vocabulary: Vocabulary, changes: dict[str, Any], sentence: str
+) -> None:
+    asked = {"organisation": "uk/nhs/XZZ01", "category": "health.allergies", "purpose": "emergency.vital-interests"}
+    assert not list(unknown(Question(**asked), vocabulary))
+    [found] = unknown(Question(**(asked | changes)), vocabulary)
+    assert found.sentence.startswith(sentence)
+
+
+def test_training_and_the_hour_can_be_asked_with(vocabulary: Vocabulary) -> None:
+    judge = EmbeddedJudge.of(build(vocabulary))
+    agreement = vocabulary.agreements["dsa-2026-050"]
+    category, source = next((code, term.source) for term in agreement.terms for code in term.categories)
+    question = Question(
+        agreement.recipients[0],
+        category,
+        agreement.purposes[0],
+        "social-worker",
+        source,
+        agreement.id,
+        consent=True,
+    )
+    [without] = answer(question, vocabulary, judge, NOW)
+    assert any("training" in sentence for sentence in without.sentences)
+    [trained] = answer(structs.replace(question, training=("information-governance",)), vocabulary, judge, NOW)
+    assert not any("training" in sentence for sentence in trained.sentences)
+
+
+def manifest(env: dict[str, str], *more: str) -> str:
+    """What `commons policy manifest` says."""
+    command = [sys.executable, "-m", "gateway.cli", "policy", "manifest", *more]
+    ran = subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=True)
+    return ran.stdout
+
+
+def test_the_manifest_of_a_copied_law_is_written_anew(folder: Path) -> None:
+    made = templates.write(folder, "limit", "assured_role", "identity.demographics")
+    before = (folder / "manifest.json").read_bytes()
+    ran = manifest({"COMMONS_POLICIES_DIR": str(folder)})
+    assert "manifest.json" in ran
+    assert (folder / "manifest.json").read_bytes() != before
+    assert manifest({}, "--policies", str(folder)) == "All of it is current.\n"
+    assert made[0].stem in (folder / "manifest.json").read_text()
+
+
+def test_a_failure_of_a_test_from_the_template_shows_its_facts(folder: Path, opa: str) -> None:
+    _, test = templates.write(folder, "limit", "assured_role", "identity.demographics")
+    test.write_text(
+        test.read_text().replace('held(world.asking("task")) == set()', 'held(world.asking("task")) == {0}')
+    )
+    completed(folder)
+    [failure] = prove(folder, Path(opa)).failures
+    assert '"organisation"' in failure.facts
+    assert failure.file.endswith(test.name)

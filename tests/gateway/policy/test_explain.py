@@ -6,9 +6,10 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from gateway.evidence import Judged
 from gateway.model import Decision, Verdict, WithheldReason
 from gateway.policy.embedded import EmbeddedJudge
-from gateway.policy.explain import explain
+from gateway.policy.explain import auditor_sentence, duty_rule, explain
 from gateway.policy.facts import ConsentFacts, PersonFacts
 from gateway.policy.vocabulary import Vocabulary
 
@@ -73,3 +74,37 @@ def test_a_stranger_is_explained_like_somebody_who_never_decided(
     assert (
         explain(judge.decide(stranger).verdicts[0], vocabulary)[0] == vocabulary.reasons["consent-not-given"].agency
     )
+
+
+def test_an_auditor_is_told_which_limits_do_not_hold_and_which_the_agency_never_hears_of(
+    vocabulary: Vocabulary,
+) -> None:
+    verdict = Judged(
+        "uk/nhs/XZG01/gp-record", "health.medications", False, broken=("care_relationship",),
+        hidden=("court_order",), reason="no-relationship",
+    )  # fmt: skip
+    told, hidden = (vocabulary.rules[f"limits/{name}"].title for name in ("care_relationship", "court_order"))
+    assert auditor_sentence(verdict, vocabulary) == (
+        "health.medications of uk/nhs/XZG01/gp-record: refused (no-relationship). "
+        f"Does not hold: {told} (limits/care_relationship). "
+        f"Does not hold, and the agency is not told: {hidden} (limits/court_order)."
+    )
+
+
+def test_an_auditor_is_told_of_break_glass_and_of_rules_that_are_no_more(vocabulary: Vocabulary) -> None:
+    verdict = Judged("", "health.medications", True, grounds=("of_old",), override="vital-interests")
+    assert auditor_sentence(verdict, vocabulary) == (
+        "health.medications of no source: shared. Carried by: a rule of another law (grounds/of_old). "
+        "Under break-glass, declared as vital-interests."
+    )
+
+
+def test_every_duty_has_its_rule(vocabulary: Vocabulary) -> None:
+    rules = {one: duty_rule(one, vocabulary) for one in ("erase-by", "review-by", "notify-citizen", "view-only")}
+    assert {one: rule.name for one, rule in rules.items() if rule} == {
+        "erase-by": "erase_by",
+        "review-by": "review_override",
+        "notify-citizen": "review_override",
+        "view-only": "view_only",
+    }
+    assert duty_rule("of-old", vocabulary) is None
