@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, Table, insert, select, update
 
-from consent.authority import NEVER_HELD, VRS_ENDED, Assessment, Authority
+from consent.authority import NEVER_HELD, VRS_ENDED, Assessment, Authority, Restriction
 from consent.concealment import Concealment
 from consent.deciding import Subject
 from consent.errors import LedgerCorrupt, ReasonMissing
@@ -79,6 +79,14 @@ def reviewed(connection: Connection, id: str, reviewed_to: int, *, now: int) -> 
     return _change(connection, replace(_held(connection, id), rests="", reviewed_to=reviewed_to), now)
 
 
+def restrict(connection: Connection, id: str, restriction: Restriction, *, now: int) -> Authority:
+    """Write down what a court took away from whoever holds an authority; nothing that was decided changes. One by
+    the same order takes the place of the one before."""
+    held = _held(connection, id)
+    others = tuple(one for one in held.restrictions if one.order != restriction.order)
+    return _change(connection, replace(held, restrictions=(*others, restriction)), now)
+
+
 def assess(connection: Connection, assessment: Assessment) -> None:
     """Write down whether somebody was found able to decide. It changes no decision that was made."""
     _add(connection, consent_assessment, assessment)
@@ -87,6 +95,18 @@ def assess(connection: Connection, assessment: Assessment) -> None:
 def conceal(connection: Connection, concealment: Concealment) -> None:
     """Keep something from those who act for a person."""
     _add(connection, consent_concealment, concealment)
+
+
+def reveal(connection: Connection, id: str, *, now: int) -> Concealment | None:
+    """End a concealment from `now`; None where there is none of that id in force."""
+    table = consent_concealment
+    row = connection.execute(select(table.c.content).where(table.c.id == id)).first()
+    found = _read(row.content, Concealment) if row is not None else None
+    if found is None or (found.until and found.until <= now):
+        return None
+    ended = replace(found, until=now)
+    connection.execute(update(table).where(table.c.id == id).values(content=msgspec.json.encode(ended)))
+    return ended
 
 
 def concealments(connection: Connection, person: str) -> list[Concealment]:

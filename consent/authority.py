@@ -238,6 +238,17 @@ def unbounded(authority: Authority, now: int) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def impossible(authority: Authority, age_band: str) -> tuple[tuple[str, str, str], ...]:
+    """What cannot be so about an authority, whoever shows it: (member, code, what is expected). `age_band`: of the
+    person it is about, as far as that is known."""
+    found = []
+    if authority.holder == authority.person:
+        found.append(("holder", "same-person", "somebody else: nobody needs an authority over themself"))
+    if authority.by is By.PARENT and age_band == "adult":
+        found.append(("by", "of-age", "a child: parental responsibility ends at 18 (Children Act 1989 s.105)"))
+    return tuple(found)
+
+
 def next_review(reviews: tuple[int, ...], now: int) -> int:
     """The next of `reviews` after `now`; 0 when there is none."""
     return next((instant for instant in reviews if instant > now), 0)

@@ -67,6 +67,8 @@ TYPES: tuple[EventType, ...] = (
     EventType("consent.erased", "What a citizen decided before was erased; a new yes must name this."),
     EventType("authority.reviewed", "Somebody looked at an authority over a citizen: it goes on, or it rests."),
     EventType("capacity.assessed", "Somebody found whether a citizen can decide a matter themself."),
+    EventType("authority.restricted", "A court took away from whoever acts for a citizen, or gave back."),
+    EventType("consent.revealed", "Something is no longer kept from those who act for a citizen."),
     EventType("consent.concealed", "Something is kept from those who act for a citizen."),
     EventType("audit.searched", "An auditor searched the log, for this and for this reason."),
     EventType("audit.opened", "An auditor opened what one entry committed to, for this reason."),

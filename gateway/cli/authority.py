@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ import typer
 import uuid_utils
 
 from consent import authorities
-from consent.authority import VRS_ENDED, Assessment, Authority, Evidence
+from consent.authority import VRS_ENDED, Assessment, Authority, Evidence, Restriction
 from consent.concealment import Concealment
 from consent.words import By
 from gateway import db
@@ -255,17 +256,100 @@ def hide(
     out.print("Hidden: no row, no count, no notice.")
 
 
+@group.command("hidden")
+def hidden(data: Data, identifier: Of = "", identifier_system: System = NHS_NUMBER) -> None:
+    """Print what is kept from everybody who acts for a citizen, or was."""
+
+    async def work() -> list[Concealment]:
+        async with counter(load(data)) as at:
+            person = at.person(normalise(identifier_system, identifier))
+            with db.read(at.desk.engine) as connection:
+                return at.desk.authorities.hidden(connection, person)
+
+    for one in asyncio.run(work()):
+        about = ", ".join(one.categories) or "everything"
+        ended = f"until {_when(one.until)}" if one.until else "in force"
+        out.print(
+            f"{one.id}  {about}  since {_when(one.since)}  {ended}  by {one.set_by}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@group.command("unhide")
+def unhide(
+    id: Annotated[str, typer.Argument(help="Id, as `hidden` prints it.")], data: Data, staff: Staff = "staff"
+) -> None:
+    """Show it again to those who act for the citizen."""
+
+    async def work() -> None:
+        async with counter(load(data)) as at:
+            await at.desk.authorities.reveal(id, actor=staff)
+
+    asyncio.run(work())
+    out.print("No longer hidden.")
+
+
+@group.command("restrict")
+def restrict(
+    id: Annotated[str, typer.Argument(help="Id of the authority, as `list` prints it.")],
+    order: Annotated[str, typer.Argument(help="Reference of the court's order; no identifier of a citizen.")],
+    data: Data,
+    staff: Staff = "staff",
+    category: Only = None,
+    not_see: Annotated[bool, typer.Option("--not-see", help="They may not even see it.")] = False,
+    days: Annotated[int, typer.Option(help="For how long; 0: until it is lifted.", min=0)] = 0,
+    lift: Annotated[bool, typer.Option("--lift", help="The order no longer stands.")] = False,
+) -> None:
+    """Record what a court took away from whoever holds an authority: to decide, or also to see. What they decided
+    before stands; `commons consent revoke` ends it where the order says so."""
+    now = int(time.time())
+    until = now if lift else now + days * 86_400 if days else 0
+    made = Restriction(order=order, see=not_see, categories=tuple(category or ()), since=now, until=until)
+
+    async def work() -> None:
+        async with counter(load(data)) as at:
+            await at.desk.authorities.restrict(id, made, actor=staff)
+
+    asyncio.run(work())
+    out.print("Lifted." if lift else "In force: they cannot decide this from now on.")
+
+
 @group.command("list")
 def list_(data: Data, identifier: Of = "", identifier_system: System = NHS_NUMBER) -> None:
     """Print who may or might decide for a citizen."""
 
-    async def work() -> list[str]:
+    now = int(time.time())
+
+    async def work() -> tuple[list[Authority], list[Authority]]:
         async with counter(load(data)) as at:
             person = at.person(normalise(identifier_system, identifier))
             with db.read(at.desk.engine) as connection:
-                held = authorities.subject(connection, person).authorities
-        now = int(time.time())
-        return [f"{one.id}  {one.by}  {one.out_of_force(now) or 'in force'}" for one in held]
+                return (
+                    list(authorities.subject(connection, person).authorities),
+                    authorities.held_by(connection, person),
+                )
 
-    for line in asyncio.run(work()):
-        out.print(line, highlight=False, markup=False)
+    over, held = asyncio.run(work())
+    for lead, some in (("May decide for this citizen:", over), ("This citizen may decide for:", held)):
+        out.print(lead if some else f"{lead} nobody", highlight=False)
+        for one in some:
+            for line in _told(one, one.holder if some is over else one.person, now):
+                out.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _told(one: Authority, other: str, now: int) -> Iterator[str]:
+    """An authority in lines; `other`: opaque id of the one who is not asked about."""
+    yield f"{one.id}  {one.by}  {one.out_of_force(now) or 'in force'}  person {other}"
+    scope = [", ".join(some) for some in (one.categories, one.purposes) if some]
+    yield f"  for {' for '.join(scope) or 'all that the ground reaches'}{', jointly' if one.jointly else ''}"
+    end = f", until {_when(one.until)}" if one.until else ""
+    yield f"  since {_when(one.since)}{end}; shown by {one.evidence.type}"
+    for held in one.restrictions:
+        if held.bites(held.categories, now):
+            what = "may neither see nor decide" if held.see else "may not decide"
+            yield f"  by order {held.order} {what}: {', '.join(held.categories) or 'anything'}"
+
+
+def _when(at: int) -> str:
+    return f"{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%d}"

@@ -12,12 +12,14 @@ import typer
 
 from consent import rebuilding
 from consent.model import Channel, Kind
+from consent.reasons import REASONS
 from consent.words import ENGLISH, NATIONAL_DATA_OPT_OUT
 from gateway import db
 from gateway.cli.shared import ASKED_FOR, Data, out
 from gateway.consents import exchange, recording, revisions
 from gateway.consents.answering import Reply
-from gateway.consents.counter import Heard, counter
+from gateway.consents.counter import counter
+from gateway.consents.heard import Heard
 from gateway.consents.wordings import choose
 from gateway.demo import progress
 from gateway.errors import NotFound
@@ -31,6 +33,8 @@ System = Annotated[str, typer.Option(help="URI of the identifier's system.")]
 Staff = Annotated[str, typer.Option(help="Opaque id of the member of staff who assists.")]
 Read = Annotated[str, typer.Option(help="Words that were read: en, cy (Welsh) or en-simple (Easy Read).")]
 How = Annotated[Channel, typer.Option(help="How the citizen said it.")]
+ReadBack = Annotated[bool, typer.Option("--read-back", help="You read it back and heard a yes.")]
+Proof = Annotated[str, typer.Option(help="SHA-256 of the paper or the recording.")]
 
 
 class Decided(StrEnum):
@@ -54,8 +58,8 @@ def consent_record(
     channel: How = Channel.IN_PERSON,
     days: Annotated[int, typer.Option(help="How long a consent holds.", min=1, max=3650)] = 180,
     language: Read = ENGLISH,
-    read_back: Annotated[bool, typer.Option("--read-back", help="You read it back and heard a yes.")] = False,
-    evidence: Annotated[str, typer.Option(help="SHA-256 of the paper or the recording.")] = "",
+    read_back: ReadBack = False,
+    evidence: Proof = "",
 ) -> None:
     """Record what a citizen decided. A withdrawal holds from the next release on every node."""
     citizen = normalise(identifier_system, identifier)
@@ -76,15 +80,19 @@ def consent_object(
     category: Annotated[list[str] | None, typer.Argument(help="To which categories; none: to all.")] = None,
     identifier: Of = "",
     identifier_system: System = NHS_NUMBER,
+    staff: Staff = "staff",
     channel: How = Channel.IN_PERSON,
+    read_back: ReadBack = False,
+    evidence: Proof = "",
 ) -> None:
     """Record an objection to what does not rest on consent (UK GDPR Article 21); prints its id."""
+    heard = Heard(staff=staff, channel=channel, read_back=read_back, evidence=evidence)
 
     async def work() -> str:
         async with counter(load(data)) as at:
             person = at.person(normalise(identifier_system, identifier))
             event, _ = await at.desk.objecting.object(
-                person, agreement, organisation, tuple(category or ()), channel=channel
+                person, agreement, organisation, tuple(category or ()), heard=heard
             )
             return event.id
 
@@ -97,14 +105,18 @@ def consent_take_back(
     data: Data,
     identifier: Of = "",
     identifier_system: System = NHS_NUMBER,
+    staff: Staff = "staff",
     channel: How = Channel.IN_PERSON,
+    read_back: ReadBack = False,
+    evidence: Proof = "",
 ) -> None:
     """Record that a citizen takes an objection back."""
+    heard = Heard(staff=staff, channel=channel, read_back=read_back, evidence=evidence)
 
     async def work() -> None:
         async with counter(load(data)) as at:
             person = at.person(normalise(identifier_system, identifier))
-            await at.desk.objecting.take_back(person, objection.removeprefix("ob_"), channel=channel)
+            await at.desk.objecting.take_back(person, objection.removeprefix("ob_"), heard=heard)
 
     asyncio.run(work())
     out.print("Taken back, and logged.")
@@ -117,14 +129,18 @@ def consent_opt_out(
     back_in: Annotated[bool, typer.Option("--back-in", help="End the opt-out.")] = False,
     identifier: Of = "",
     identifier_system: System = NHS_NUMBER,
+    staff: Staff = "staff",
     channel: How = Channel.IN_PERSON,
+    read_back: ReadBack = False,
+    evidence: Proof = "",
 ) -> None:
     """Record that a citizen opts out of something for all organisations, or back in."""
+    heard = Heard(staff=staff, channel=channel, read_back=read_back, evidence=evidence)
 
     async def work() -> int:
         async with counter(load(data)) as at:
             person = at.person(normalise(identifier_system, identifier))
-            return (await at.desk.objecting.opt(person, code, out=not back_in, channel=channel))[1]
+            return (await at.desk.objecting.opt(person, code, out=not back_in, heard=heard))[1]
 
     out.print(f"Recorded as decision {asyncio.run(work())} of this citizen, and logged.")
 
@@ -142,7 +158,7 @@ def consent_requests(data: Data, identifier: Of = "", identifier_system: System 
             ]
 
     for line in asyncio.run(work()):
-        out.print(line, highlight=False, markup=False)
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @group.command("answer")
@@ -153,9 +169,13 @@ def consent_answer(
     language: Read = ENGLISH,
     identifier: Of = "",
     identifier_system: System = NHS_NUMBER,
+    staff: Staff = "staff",
     channel: How = Channel.IN_PERSON,
+    read_back: ReadBack = False,
+    evidence: Proof = "",
 ) -> None:
     """Record the answer to a request, to all that was asked. Read the words out first: they are printed."""
+    heard = Heard(staff=staff, channel=channel, read_back=read_back, evidence=evidence)
 
     async def work() -> int:
         async with counter(load(data)) as at:
@@ -164,9 +184,9 @@ def consent_answer(
             if made is None:
                 raise NotFound("The citizen is not being asked that.")
             words = choose(at.desk.answering.words(made), language)
-            out.print(words.text, highlight=False, markup=False)
+            out.print(words.text, highlight=False, markup=False, soft_wrap=True)
             reply = Reply(yes, notice_hash=words.hash)
-            return (await at.desk.answering.answer(person, made.id, reply, channel=channel))[1]
+            return (await at.desk.answering.answer(person, made.id, reply, heard=heard))[1]
 
     out.print(f"Recorded as decision {asyncio.run(work())} of this citizen, and logged.")
 
@@ -179,7 +199,41 @@ def consent_history(
 ) -> None:
     """Print what a citizen decided, oldest first, and whether the chain of events holds."""
     for line in recording.told(load(data), normalise(identifier_system, identifier)):
-        out.print(line, highlight=False, markup=False)
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@group.command("revoke")
+def consent_revoke(
+    consent: Annotated[str, typer.Argument(help="Id of the consent, as `history` prints it.")],
+    reason: Annotated[str, typer.Argument(help=f"One of: {', '.join(REASONS[Kind.REVOKED])}.")],
+    data: Data,
+    staff: Staff,
+    evidence: Annotated[str, typer.Option(help="SHA-256 of the order or the decision.")] = "",
+) -> None:
+    """End a consent in the place of the citizen, for its controller, a regulator or a court: from the next release
+    on every node. Recipients are told, and the citizen sees why."""
+    _end(Kind.REVOKED, consent, reason, data, staff, evidence)
+
+
+@group.command("invalidate")
+def consent_invalidate(
+    consent: Annotated[str, typer.Argument(help="Id of the consent, as `history` prints it.")],
+    reason: Annotated[str, typer.Argument(help=f"One of: {', '.join(REASONS[Kind.INVALIDATED])}.")],
+    data: Data,
+    staff: Staff,
+    evidence: Annotated[str, typer.Option(help="SHA-256 of the finding.")] = "",
+) -> None:
+    """Record that a consent was never valid: it counts as not given from the beginning. Recipients are told, and
+    the citizen sees why."""
+    _end(Kind.INVALIDATED, consent, reason, data, staff, evidence)
+
+
+def _end(kind: Kind, consent: str, reason: str, data: Path, staff: str, evidence: str) -> None:
+    async def work() -> int:
+        async with counter(load(data)) as at:
+            return (await at.revoking.end(kind, consent, reason, actor=staff, evidence=evidence))[1]
+
+    out.print(f"Recorded as decision {asyncio.run(work())} of this citizen, and logged.")
 
 
 @group.command("rebuild")
@@ -200,7 +254,12 @@ def consent_rebuild(data: Data) -> None:
         engine.dispose()
     out.print(f"{found.people} people, {found.events} events; the records of {found.changed} were put right.")
     for person, broken in found.broken:
-        out.print(f"Broken: {person} at event {broken.seq}: {broken.reason}.", highlight=False, markup=False)
+        out.print(
+            f"Broken: {person} at event {broken.seq}: {broken.reason}.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     if found.broken:
         raise typer.Exit(1)
 
@@ -224,7 +283,7 @@ def consent_revise(
         out.print(f"{change.verdict.title()}.", highlight=False)
         for sign, vectors in (("+", change.wider), ("-", change.narrower)):
             for vector in vectors:
-                out.print(f"{sign} {' · '.join(vector)}", highlight=False, markup=False)
+                out.print(f"{sign} {' · '.join(vector)}", highlight=False, markup=False, soft_wrap=True)
         return
     with progress(out) as bar:
         task = bar.add_task("People", total=None)
@@ -269,6 +328,6 @@ def consent_import(
     found = asyncio.run(exchange.imported(load(data), citizen, file.read_bytes(), form.value, staff))
     out.print(f"{found.recorded} decisions recorded, {found.known} were known.")
     for id_, why in found.left_out:
-        out.print(f"Left out: {id_}: {why}", highlight=False, markup=False)
+        out.print(f"Left out: {id_}: {why}", highlight=False, markup=False, soft_wrap=True)
     if found.left_out and not found.recorded + found.known:
         raise typer.Exit(1)

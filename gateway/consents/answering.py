@@ -26,6 +26,7 @@ from gateway.audit.log import Log
 from gateway.consents.authority import Authorities, not_yours
 from gateway.consents.errors import RequestClosed
 from gateway.consents.grounds import grounded
+from gateway.consents.heard import Heard, require, written
 from gateway.consents.recording import DAY_S, Also, entry
 from gateway.consents.requests import event as event_of
 from gateway.consents.requests import moved
@@ -101,12 +102,14 @@ class Answering:
         return held.person
 
     async def answer(
-        self, person: str, id: str, reply: Reply, *, actor: str = "", channel: Channel = Channel.WEB
+        self, person: str, id: str, reply: Reply, *, actor: str = "", heard: Heard | None = None
     ) -> tuple[Event, int]:
-        """Answer a request: a no, or a yes to all of it or less. `actor`: who decides, if not the person. Gives the
-        event and its place in the person's chain. Raises NotFound, RequestClosed, DecisionNotYours and
-        consent.errors.EventRefused; as `recording.record` for the rest."""
-        event, recorded = await asyncio.to_thread(self._answer, person, id, reply, actor or person, channel)
+        """Answer a request: a no, or a yes to all of it or less. `actor`: who decides, if not the person; `heard`:
+        how staff who wrote it down heard it. Gives the event and its place in the person's chain. Raises NotFound,
+        RequestClosed, DecisionNotYours, Invalid and consent.errors.EventRefused; else as `recording.record`."""
+        if heard is not None:
+            require(heard)
+        event, recorded = await asyncio.to_thread(self._answer, person, id, reply, actor or person, heard)
         await self._log.append(entry(event, recorded.hash))
         return event, recorded.seq
 
@@ -119,7 +122,9 @@ class Answering:
 
     # -- inside, each in one transaction ------------------------------------------------------------------
 
-    def _answer(self, person: str, id: str, reply: Reply, actor: str, channel: Channel) -> tuple[Event, Recorded]:
+    def _answer(
+        self, person: str, id: str, reply: Reply, actor: str, heard: Heard | None
+    ) -> tuple[Event, Recorded]:
         now = self._now()
         with db.write(self._engine) as connection:
             ledger.hold(connection, person)
@@ -147,7 +152,7 @@ class Answering:
                 provision=provision if reply.given else made.asked.provision,
                 at=now,
                 actor=actor,
-                channel=channel,
+                channel=Channel.WEB,
                 expires_at=until,
                 notice_hash=words.hash if words else "",
                 language=words.language if words else "",
@@ -158,9 +163,7 @@ class Answering:
                 authority=may.authority,
                 parties=may.parties if reply.given else (),
             )
-            agreement = self._law().agreements.get(event.agreement)
-            if agreement is not None:  # without it no yes comes this far
-                event = grounded(event, agreement)
+            event = self._grounded(written(event, heard))
             recorded = ledger.record(connection, event)
             if words is not None:
                 keep(connection, shown(words, event))
@@ -178,6 +181,11 @@ class Answering:
             if self._told is not None:
                 self._told(connection, event, recorded)
             return event, recorded
+
+    def _grounded(self, event: Event) -> Event:
+        """The event with its grounds; without an agreement no yes comes this far."""
+        agreement = self._law().agreements.get(event.agreement)
+        return event if agreement is None else grounded(event, agreement)
 
     def _waits(self, connection: Connection, event: Event) -> bool:
         """Whether others must still agree, so that the request stays open."""

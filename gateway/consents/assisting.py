@@ -23,12 +23,14 @@ from consent.authority import Matter
 from consent.deciding import NotAllowed
 from consent.model import Event, Provision, Recorded
 from consent.shown import keep
-from consent.words import Channel, Kind
+from consent.words import PERMITTING, Channel, Kind
 from gateway import db
 from gateway.audit.log import Log
 from gateway.consents.authority import Authorities, not_yours
 from gateway.consents.errors import AssistanceNotAllowed
 from gateway.consents.grounds import grounded
+from gateway.consents.heard import Heard, written
+from gateway.consents.heard import faults as missing
 from gateway.consents.objecting import Objecting
 from gateway.consents.recording import DAY_S, Also, entry
 from gateway.consents.terms import in_force, purpose_of
@@ -38,9 +40,17 @@ from gateway.identity.people import People
 from gateway.model import Caller, Identifier
 from gateway.policy.vocabulary import Agreement, Vocabulary
 
-Verb = Literal["give", "refuse", "withdraw", "object", "opt-out", "opt-in"]
+Verb = Literal["give", "renew", "refuse", "withdraw", "object", "opt-out", "opt-in"]
 
-KINDS: dict[str, Kind] = {"give": Kind.GIVEN, "refuse": Kind.REFUSED, "withdraw": Kind.WITHDRAWN}
+KINDS: dict[str, Kind] = {
+    "give": Kind.GIVEN,
+    "renew": Kind.RENEWED,
+    "refuse": Kind.REFUSED,
+    "withdraw": Kind.WITHDRAWN,
+}
+
+ON_WORDS = ("give", "renew")
+"""What is decided on words that were read out."""
 
 
 class Said(Struct, frozen=True, kw_only=True):
@@ -104,10 +114,10 @@ class Assisting:
         DecisionNotYours and consent.errors.EventRefused."""
         agreement = self._allowed(caller, said.agreement)
         words = None
-        if said.verb == "give":
+        if said.verb in ON_WORDS:
             offered = self._words(caller, agreement, said.provision.categories, said.purpose)
             words = read(offered, said.notice_hash)
-        _check(said, words)
+        _check(caller, said, words)
         person = await self._person(said.subject, said.verify, caller)
         actor = person
         if said.decided_by is not None:
@@ -142,10 +152,10 @@ class Assisting:
                 said.provision.categories,
                 purpose=said.purpose,
                 actor=actor,
-                channel=said.channel,
+                heard=_heard(caller, said),
             )
         out = said.verb == "opt-out"
-        return await self._objecting.opt(person, said.code, out=out, actor=actor, channel=said.channel)
+        return await self._objecting.opt(person, said.code, out=out, actor=actor, heard=_heard(caller, said))
 
     def _words(self, caller: Caller, agreement: Agreement, categories: tuple[str, ...], purpose: str) -> Offered:
         law, organisation = self._vocabulary(), caller.organisation
@@ -155,7 +165,7 @@ class Assisting:
         return notices(law, agreement, categories, recipient=organisation, purpose=named)
 
     def _event(self, caller: Caller, said: Said, agreement: Agreement, person: str, words: Words | None) -> Event:
-        now, given = self.now(), said.verb == "give"
+        now, given = self.now(), said.verb in ON_WORDS
         event = Event(
             id=str(uuid_utils.uuid7()),
             kind=KINDS[said.verb],
@@ -165,15 +175,13 @@ class Assisting:
             agreement=agreement.id,
             provision=said.provision,
             at=now,
-            actor=caller.user.id if caller.user else "",
+            actor=person,
             channel=said.channel,
             expires_at=now + said.days * DAY_S if given else 0,
             notice_hash=words.hash if words else "",
             language=words.language if words else "",
-            read_back=said.read_back,
-            evidence=said.evidence,
         )
-        return grounded(event, agreement)
+        return grounded(written(event, _heard(caller, said)), agreement)
 
     def _write(self, event: Event, actor: str, words: Words | None) -> tuple[Event, Recorded]:
         with db.write(self._engine) as connection:
@@ -192,29 +200,28 @@ class Assisting:
         may = self._authorities.may_decide(connection, event.person, actor, event.kind, event.organisation, matter)
         if isinstance(may, NotAllowed):
             raise not_yours(may)
-        given = event.kind is Kind.GIVEN
+        given = event.kind in PERMITTING
         return replace(
             event,
             by=may.by,
             authority=may.authority,
             authoriser="" if actor == event.person else actor,
             parties=may.parties if given else (),
-            predecessor=may.overrides[0] if given and may.overrides else "",
+            predecessor=may.overrides[0] if event.kind is Kind.GIVEN and may.overrides else "",
             expires_at=min(event.expires_at, may.until or event.expires_at),
         )
 
 
-def _check(said: Said, words: Words | None) -> None:
-    faults = []
-    if not said.read_back:
-        faults.append(FieldFault("/read_back", "not-read-back", "true: read it back, and hear a yes"))
-    if said.channel is Channel.PAPER and not said.evidence:
-        faults.append(FieldFault("/evidence", "missing", "the SHA-256 of the paper"))
-    if said.channel is Channel.WEB:
-        faults.append(FieldFault("/channel", "unknown-code", "phone, paper or in-person"))
-    if not said.verify and said.verb in ("give", "opt-in"):
+def _heard(caller: Caller, said: Said) -> Heard:
+    staff = caller.user.id if caller.user else ""
+    return Heard(staff=staff, channel=said.channel, read_back=said.read_back, evidence=said.evidence)
+
+
+def _check(caller: Caller, said: Said, words: Words | None) -> None:
+    faults = list(missing(_heard(caller, said)))
+    if not said.verify and said.verb in (*ON_WORDS, "opt-in"):
         faults.append(FieldFault("/subject/verify", "missing", "what shows that it is this person"))
-    if said.verb == "give" and words is None:
+    if said.verb in ON_WORDS and words is None:
         faults.append(FieldFault("/notice_hash", "not-these-words", "of the words for exactly these categories"))
     if faults:
         raise Invalid(errors=faults)

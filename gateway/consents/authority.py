@@ -24,7 +24,9 @@ from consent.authority import (
     Assessment,
     Authority,
     Matter,
+    Restriction,
     chain_of,
+    impossible,
     next_review,
     review_instants,
     unbounded,
@@ -41,11 +43,13 @@ from gateway.consents.recording import Also, entry
 from gateway.errors import FieldFault, Invalid, NotFound
 from gateway.identity.circumstances import status
 from gateway.identity.sealing import PersonKeys
+from gateway.policy.vocabulary import Vocabulary
 
 
 class Authorities:
-    """Authority over one ledger. `told` is called for every event that ends something, in its transaction. Methods
-    that take a connection are for the caller's transaction; the others are for the event loop."""
+    """Authority over one ledger. `told` is called for every event that ends something, in its transaction; `law`
+    has the codes that an authority may be limited to. Methods that take a connection are for the caller's
+    transaction; the others are for the event loop."""
 
     def __init__(
         self,
@@ -54,12 +58,14 @@ class Authorities:
         keys: PersonKeys,
         told: Also | None = None,
         clock: Callable[[], float] = time.time,
+        law: Callable[[], Vocabulary] | None = None,
     ) -> None:
         self._engine = engine
         self._log = log
         self._keys = keys
         self._told = told
         self._clock = clock
+        self._law = law
 
     # -- asked --------------------------------------------------------------------------------------------
 
@@ -144,6 +150,23 @@ class Authorities:
         made = self._entry("capacity.assessed", assessment.id, assessment.person, assessment.assessor, detail)
         await self._log.append(made)
 
+    async def restrict(self, id: str, restriction: Restriction, *, actor: str) -> Authority:
+        """Write down what a court took away from whoever holds an authority, or, with an end that is past, that the
+        order no longer stands. Raises NotFound, Invalid for a category that is not there."""
+        self._require_codes(restriction.categories, ())
+        changed = await asyncio.to_thread(self._restrict, id, restriction)
+        detail = {"authority": id, "order": restriction.order}
+        made = self._entry("authority.restricted", str(uuid_utils.uuid7()), changed.person, actor, detail)
+        await self._log.append(made)
+        return changed
+
+    async def reveal(self, id: str, *, actor: str) -> None:
+        """End a concealment: from now on those who act for the person see it again. Raises NotFound."""
+        ended = await asyncio.to_thread(self._reveal, id)
+        await self._log.append(
+            self._entry("consent.revealed", str(uuid_utils.uuid7()), ended.person, actor, {"concealment": id})
+        )
+
     async def conceal(self, concealment: Concealment) -> None:
         """Keep something from those who act for a person."""
         await asyncio.to_thread(self._write, lambda connection: authorities.conceal(connection, concealment))
@@ -152,7 +175,35 @@ class Authorities:
 
     # -- inside -------------------------------------------------------------------------------------------
 
+    def _require_codes(self, categories: tuple[str, ...], purposes: tuple[str, ...]) -> None:
+        if self._law is None:
+            return
+        law = self._law()
+        known = (("categories", categories, law.categories), ("purposes", purposes, law.purposes))
+        faults = [
+            FieldFault(f"/{member}/{n}", "unknown-code", ", ".join(there))
+            for member, codes, there in known
+            for n, code in enumerate(codes)
+            if code not in there
+        ]
+        if faults:
+            raise Invalid(errors=faults)
+
+    def _restrict(self, id: str, restriction: Restriction) -> Authority:
+        with db.write(self._engine) as connection:
+            held = _existing(connection, id)
+            ledger.hold(connection, held.person)
+            return authorities.restrict(connection, id, restriction, now=self._now())
+
+    def _reveal(self, id: str) -> Concealment:
+        with db.write(self._engine) as connection:
+            ended = authorities.reveal(connection, id, now=self._now())
+        if ended is None:
+            raise NotFound("Nothing is hidden under that id.")
+        return ended
+
     def _complete(self, authority: Authority, born: datetime.date | None) -> Authority:
+        self._require_codes(authority.categories, authority.purposes)
         if authority.evidence.type not in EVIDENCE.get(authority.by, ()):
             expected = ", ".join(EVIDENCE.get(authority.by, ()))
             raise Invalid(errors=[FieldFault("/evidence/type", "unknown-code", expected)])
@@ -174,6 +225,8 @@ class Authorities:
         with db.write(self._engine) as connection:
             ledger.hold(connection, made.person)
             subject = self.subject(connection, made.person)
+            if wrong := impossible(made, subject.age_band):
+                raise Invalid(errors=[FieldFault(f"/{member}", code, expected) for member, code, expected in wrong])
             held = subject.authorities
             matters = [Matter(purpose, made.categories) for purpose in made.purposes]
             if made.by is By.BEST_INTEREST and not all(

@@ -7,17 +7,19 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from consent.authority import Matter
 from consent.deciding import NotAllowed
-from consent.words import ENGLISH, PERMITTING, Channel, Kind
+from consent.words import ENGLISH, PERMITTING, Kind
 from gateway import db, keyring
 from gateway.audit.log import Log
 from gateway.consents import recording
 from gateway.consents.authority import not_yours
 from gateway.consents.desk import Desk, join
+from gateway.consents.heard import Heard, require, written
+from gateway.consents.revoking import Revoking
+from gateway.consents.terms import provision
 from gateway.errors import NotFound
 from gateway.identity.people import People
 from gateway.identity.sealing import person_keys
@@ -27,20 +29,12 @@ from gateway.policy.law import in_force
 from gateway.settings import Settings
 
 
-class Heard(Struct, frozen=True, kw_only=True):
-    """How a citizen said it, and who wrote it down. `evidence`: SHA-256 (hexadecimal) of paper or recording."""
-
-    staff: str
-    channel: Channel
-    read_back: bool = False
-    evidence: str = ""
-
-
 class Counter:
     """The operator's desk. `desk` is for what needs no more than its parts."""
 
     def __init__(self, desk: Desk, log: Log, keys: Keyring) -> None:
         self.desk = desk
+        self.revoking = Revoking(desk.engine, log)
         self._log = log
         self._keys = keys
 
@@ -53,11 +47,13 @@ class Counter:
         days: int, language: str = ENGLISH,
     ) -> int:  # fmt: skip
         """Record what a citizen decided; gives its place in their chain. Raises NotFound, Malformed,
-        DecisionNotYours and as `recording.record`."""
+        Invalid, DecisionNotYours and as `recording.record`."""
         law = self.desk.law()
         terms = law.agreements.get(agreement)
         if terms is None:
             raise NotFound("There is no agreement of that id.")
+        require(heard)
+        provision(law, terms, [(code, ()) for code in categories])
         person = self.person(citizen)
         now = int(time.time())
         lifetime_s = days * recording.DAY_S
@@ -73,7 +69,7 @@ class Counter:
             lifetime_s=lifetime_s,
             language=language,
         )
-        decided = replace(decided, read_back=heard.read_back, evidence=heard.evidence)
+        decided = written(decided, heard)
         with db.read(self.desk.engine) as connection:
             may = self.desk.authorities.may_decide(
                 connection, person, person, kind, decided.organisation, Matter(decided.purpose, tuple(categories))

@@ -23,14 +23,14 @@ from consent.concealment import may_see
 from consent.deciding import NotAllowed
 from consent.errors import AlreadyWithdrawn
 from consent.model import Channel, Event, Kind, Provision, Recorded, Standing, State
+from consent.reasons import REASONS, sentence
 from consent.shown import keep
 from consent.tables import consent_event
 from consent.words import ENGLISH, PERMITTING, By
 from gateway import db
 from gateway.audit.log import Log
 from gateway.consents import recording
-from gateway.consents.authority import Authorities
-from gateway.consents.errors import DecisionNotYours
+from gateway.consents.authority import Authorities, not_yours
 from gateway.consents.grounds import grounded
 from gateway.consents.propagation import Propagation
 from gateway.consents.records import Part, Record, Sharing, known_sources, records, sharings
@@ -52,7 +52,8 @@ class Decided(Struct, frozen=True):
 
 
 class Past(Struct, frozen=True, kw_only=True):
-    """One event of the citizen's ledger, as they may read it: whoever acted for them is not named."""
+    """One event of the citizen's ledger, as they may read it: whoever acted for them is not named. `why`: the
+    reason that was given, in a sentence."""
 
     event: str
     seq: int
@@ -67,6 +68,7 @@ class Past(Struct, frozen=True, kw_only=True):
     until: int
     channel: Channel
     by_you: bool
+    why: str
     receipt: str
 
 
@@ -154,7 +156,7 @@ class Deciding:
             event = self._event(person, sharing, Kind.WITHDRAWN, sharing.provision(), Channel.WEB, 0)
         else:
             event, _ = await self._meant(person, decision, actor, Channel.WEB)
-        return await asyncio.to_thread(self._events, person), event
+        return await asyncio.to_thread(self.events, person), event
 
     async def _meant(
         self, person: str, decision: Decision, actor: str, channel: Channel
@@ -177,7 +179,8 @@ class Deciding:
             words = read(offered, decision.notice_hash) or offered[ENGLISH]
         return self._event(person, sharing, kind, provision, channel, decision.days, words), words
 
-    def _events(self, person: str) -> list[Event]:
+    def events(self, person: str) -> list[Event]:
+        """All that was decided about a citizen, oldest first."""
         with db.read(self._engine) as connection:
             return ledger.history(connection, person)
 
@@ -227,7 +230,7 @@ class Deciding:
         kind, recipient = event.kind, event.organisation
         may = self._authorities.may_decide(connection, event.person, actor, kind, recipient, matter)
         if isinstance(may, NotAllowed):
-            raise DecisionNotYours(extensions={"reason": may.reason})
+            raise not_yours(may)
         yes = kind in PERMITTING
         return replace(
             event,
@@ -340,6 +343,7 @@ def _past(event: Event, seq: int, person: str) -> Past:
         until=event.expires_at,
         channel=event.channel,
         by_you=event.actor == person,
+        why=sentence(event.kind, event.reason) if event.kind in REASONS else "",
         receipt=f"/v1/consent/receipts/rcp_{event.id}",
     )
 

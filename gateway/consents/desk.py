@@ -48,7 +48,7 @@ def join(
     told: Also | None = None,
 ) -> Desk:
     """The parts over one ledger. `told` is called for each decision in its transaction."""
-    authorities = Authorities(engine, log, keys, told)
+    authorities = Authorities(engine, log, keys, told, law=law)
     objecting = Objecting(engine, log, keys, authorities, law, told=told)
     return Desk(
         engine=engine,

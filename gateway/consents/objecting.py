@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import uuid_utils
@@ -22,15 +22,18 @@ from consent.authority import Matter
 from consent.deciding import NotAllowed
 from consent.model import Event, ObjectionStanding, Provision, Recorded
 from consent.objections import SENTENCES, Admitted, admit
-from consent.words import By, Channel, Kind
+from consent.reasons import sentence
+from consent.wide import Objection
+from consent.words import NATIONAL_DATA_OPT_OUT, OPT_OUTS, By, Channel, Kind, ObjectionState
 from gateway import db
 from gateway.audit.log import Log
 from gateway.consents.authority import Authorities, not_yours
 from gateway.consents.errors import ObjectionNotAdmitted
 from gateway.consents.grounds import grounded
+from gateway.consents.heard import Heard, require, written
 from gateway.consents.recording import Also, entry
 from gateway.consents.terms import flows, in_force, purpose_of
-from gateway.errors import NotFound
+from gateway.errors import FieldFault, Invalid, NotFound
 from gateway.identity.registry import systems
 from gateway.identity.sealing import PersonKeys
 from gateway.model import Caller
@@ -40,6 +43,8 @@ from gateway.policy.vocabulary import Vocabulary
 MADE = "objection.made"
 ENDED = "objection.taken-back"
 """Kinds of the notices to the controller."""
+
+DECIDED = (Kind.OBJECTION_UPHELD, Kind.OBJECTION_OVERRIDDEN)
 
 Outcome = Literal["upheld", "overridden"]
 
@@ -55,6 +60,28 @@ class Open(Struct, frozen=True):
     lawful_basis: str
     at: int
     state: str
+
+
+class Mine(Struct, frozen=True, kw_only=True):
+    """An objection as whoever made it reads it. `at`: seconds since 1970; `sentence`: what became of it; `href`:
+    where to take it back (DELETE)."""
+
+    id: str
+    organisation: str
+    purpose: str
+    agreement: str
+    categories: tuple[str, ...]
+    at: int
+    state: str
+    sentence: str
+    href: str
+
+
+BECAME: dict[ObjectionState, str] = {
+    ObjectionState.PENDING: "The organisation is looking at it. Until it has, this is not shared.",
+    ObjectionState.UPHELD: "It was upheld: this is no longer shared.",
+    ObjectionState.OVERRIDDEN: "It was looked at, and this is shared all the same.",
+}
 
 
 class Objecting:
@@ -89,18 +116,25 @@ class Objecting:
         *,
         purpose: str = "",
         actor: str = "",
-        channel: Channel = Channel.WEB,
+        heard: Heard | None = None,
     ) -> tuple[Event, int]:
         """Object to what `organisation` receives under an agreement: to these categories, or to all that one can
-        object to there. The sharing rests from now on. Raises NoAgreement, Invalid, ObjectionNotAdmitted (which
+        object to there. The sharing rests from now on. `actor`: who decides, if not the person; `heard`: how staff
+        who wrote it down heard it. Raises NoAgreement, Invalid, ObjectionNotAdmitted (which
         says what to do instead), DecisionNotYours and consent.errors.EventRefused."""
+        event = self._objection(person, agreement, organisation, categories, purpose, actor)
+        return await self._record(event, actor or person, MADE, heard)
+
+    def _objection(
+        self, person: str, agreement: str, organisation: str, categories: tuple[str, ...], purpose: str, actor: str
+    ) -> Event:
         terms = in_force(self._vocabulary(), agreement, organisation, self._now())
         admitted = admit(flows(terms), categories)
         if not isinstance(admitted, Admitted):
             sentence = SENTENCES[admitted.instead]
             law = f" {admitted.statute}." if admitted.statute else ""
             raise ObjectionNotAdmitted(f"{sentence}{law}", extensions={"instead": admitted.instead})
-        event = self._event(Kind.OBJECTED, person, actor, channel)
+        event = self._event(Kind.OBJECTED, person, actor)
         event = _replace(
             event,
             organisation=organisation,
@@ -108,25 +142,46 @@ class Objecting:
             agreement=agreement,
             provision=Provision(categories=admitted.categories),
         )
-        event = _replace(grounded(event, terms), lawful_basis=admitted.lawful_bases[0])
-        return await self._record(event, actor or person, MADE)
+        return _replace(grounded(event, terms), lawful_basis=admitted.lawful_bases[0])
 
     async def take_back(
-        self, person: str, id: str, *, actor: str = "", channel: Channel = Channel.WEB
+        self, person: str, id: str, *, actor: str = "", heard: Heard | None = None
     ) -> tuple[Event, int]:
         """Take an objection back, whatever became of it. Raises NotFound, DecisionNotYours and as `object`."""
         objected = await asyncio.to_thread(self._objected, person, id)
-        event = _about(objected, self._event(Kind.OBJECTION_TAKEN_BACK, person, actor, channel))
-        return await self._record(event, actor or person, ENDED)
+        event = _about(objected, self._event(Kind.OBJECTION_TAKEN_BACK, person, actor))
+        return await self._record(event, actor or person, ENDED, heard)
 
     async def opt(
-        self, person: str, code: str, *, out: bool, actor: str = "", channel: Channel = Channel.WEB
+        self, person: str, code: str, *, out: bool, actor: str = "", heard: Heard | None = None
     ) -> tuple[Event, int]:
-        """Opt out of something for the whole person, such as `national-data-opt-out`, or back in. Raises
-        DecisionNotYours and consent.errors.EventRefused."""
+        """Opt out of something for the whole person, such as `national-data-opt-out`, or back in. Raises Invalid
+        for an unknown code, DecisionNotYours and consent.errors.EventRefused."""
+        if code not in OPT_OUTS:
+            raise Invalid(errors=[FieldFault("/code", "unknown-code", " or ".join(sorted(OPT_OUTS)))])
         kind = Kind.OPTED_OUT if out else Kind.OPTED_IN
-        event = _replace(self._event(kind, person, actor, channel), code=code)
-        return await self._record(event, actor or person, "")
+        event = _replace(self._event(kind, person, actor), code=code)
+        return await self._record(event, actor or person, "", heard)
+
+    def standing(self, person: str, viewer: str = "") -> tuple[list[Mine], tuple[str, ...]]:
+        """The objections of a person that were not taken back, oldest first, and the codes of their opt-outs, as
+        `viewer` (opaque id; empty for the person) may see them."""
+        with db.read(self._engine) as connection:
+            stands = ledger.person_wide(connection, person)
+            events = {one.id: one for one in self._authorities.seen_by(connection, person, viewer or person)}
+        said = {one.target: sentence(one.kind, one.reason) for one in events.values() if one.kind in DECIDED}
+        mine = [_mine(one, events[one.event], said) for one in stands.objections if one.event in events]
+        opted = {one.code for one in events.values() if one.kind is Kind.OPTED_OUT}
+        return mine, tuple(code for code in stands.opt_outs if code in opted)
+
+    def suppose_objecting(self, person: str, agreement: str, organisation: str, purpose: str) -> Event:
+        """The event that an objection to all that one can object to would be; nothing is recorded. Raises as
+        `object`."""
+        return self._objection(person, agreement, organisation, (), purpose, "")
+
+    def suppose_opting_out(self, person: str) -> Event:
+        """The event that the National Data Opt-out would be; nothing is recorded."""
+        return _replace(self._event(Kind.OPTED_OUT, person, ""), code=NATIONAL_DATA_OPT_OUT)
 
     # -- the controller -----------------------------------------------------------------------------------
 
@@ -145,7 +200,7 @@ class Objecting:
             with db.write(self._engine) as connection:
                 objected = self._to(connection, caller, id)
                 ledger.hold(connection, objected.person)
-                event = self._event(kind, objected.person, actor, Channel.WEB)
+                event = self._event(kind, objected.person, actor)
                 event = _replace(_about(objected, event), by=By.SELF, authoriser="", reason=reason)
                 return event, self._write(connection, event)
 
@@ -155,7 +210,10 @@ class Objecting:
 
     # -- inside -------------------------------------------------------------------------------------------
 
-    async def _record(self, event: Event, actor: str, notice: str) -> tuple[Event, int]:
+    async def _record(self, event: Event, actor: str, notice: str, heard: Heard | None) -> tuple[Event, int]:
+        if heard is not None:
+            require(heard)
+
         def write() -> tuple[Event, Recorded]:
             with db.write(self._engine) as connection:
                 ledger.hold(connection, event.person)
@@ -166,7 +224,7 @@ class Objecting:
                 if isinstance(may, NotAllowed):
                     raise not_yours(may)
                 decided = _replace(
-                    event,
+                    written(event, heard),
                     by=may.by,
                     authority=may.authority,
                     authoriser="" if actor == event.person else actor,
@@ -217,7 +275,7 @@ class Objecting:
             state=_state(held.objections, objected.id),
         )
 
-    def _event(self, kind: Kind, person: str, actor: str, channel: Channel) -> Event:
+    def _event(self, kind: Kind, person: str, actor: str) -> Event:
         return Event(
             id=str(uuid_utils.uuid7()),
             kind=kind,
@@ -228,11 +286,26 @@ class Objecting:
             provision=Provision(categories=()),
             at=self._now(),
             actor=actor or person,
-            channel=channel,
+            channel=Channel.WEB,
         )
 
     def _now(self) -> int:
         return int(self._clock())
+
+
+def _mine(one: Objection, objected: Event, said: Mapping[str, str]) -> Mine:
+    became = BECAME[one.state]
+    return Mine(
+        id=f"ob_{one.event}",
+        organisation=one.organisation,
+        purpose=one.purpose,
+        agreement=objected.agreement,
+        categories=one.categories,
+        at=objected.at,
+        state=str(one.state),
+        sentence=f"{became} {said[one.event]}" if one.event in said else became,
+        href=f"/v1/consent/objections/ob_{one.event}",
+    )
 
 
 def _about(objected: Event, event: Event) -> Event:

@@ -167,7 +167,7 @@ def told(settings: Settings, citizen: Identifier) -> list[str]:
         engine.dispose()
     lines = [
         f"{datetime.datetime.fromtimestamp(one.at, datetime.UTC):%Y-%m-%d %H:%M} {one.kind:9} {one.agreement} "
-        f"{', '.join(one.provision.categories)}"
+        f"{', '.join(one.provision.categories)}  {one.id}{f' ({one.reason})' if one.reason else ''}"
         for one in events
     ]
     return [*lines, f"The chain of {len(events)} decisions: {type(chain).__name__.lower()}."]

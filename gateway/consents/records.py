@@ -16,10 +16,15 @@ from typing import Literal
 from msgspec import Struct
 
 from consent import rules
-from consent.model import By, Held, Provision, Standing, State
+from consent.model import By, Held, ObjectionStanding, Provision, Standing, State
+from consent.words import NATIONAL_DATA_OPT_OUT, ObjectionState
 from gateway.policy.vocabulary import Agreement, Term, Vocabulary
 
-Action = Literal["withdraw", "give", "object", "opt-out", "cannot-stop"]
+Action = Literal["withdraw", "give", "object", "take-back", "opt-out", "opt-in", "cannot-stop"]
+
+
+Stopped = Literal["objected", "opted-out"]
+"""What stops a sharing that does not rest on consent."""
 
 
 class Ground(Struct, frozen=True):
@@ -74,7 +79,7 @@ class Record(Struct, frozen=True, kw_only=True):
     source: str
     source_name: str
     needs_consent: bool
-    state: State | Literal["not-consent"]
+    state: State | Stopped | Literal["not-consent"]
     categories: tuple[Part, ...]
     ground: Ground
     buttons: tuple[Button, ...]
@@ -162,10 +167,10 @@ def record(vocabulary: Vocabulary, sharing: Sharing, standing: Standing, now: in
         source=term.source,
         source_name=names.get(owner, owner),
         needs_consent=needs,
-        state=overall([part.state for part in parts]) if needs else "not-consent",
+        state=overall([part.state for part in parts]) if needs else _stopped(vocabulary, sharing, standing),
         categories=parts,
         ground=_ground(vocabulary, term),
-        buttons=tuple(_buttons(vocabulary, sharing, parts, needs)),
+        buttons=tuple(_buttons(vocabulary, sharing, parts, standing, needs)),
         contact=agreement.contact,
     )
 
@@ -212,7 +217,33 @@ def _ground(vocabulary: Vocabulary, term: Term) -> Ground:
     )
 
 
-def _buttons(vocabulary: Vocabulary, sharing: Sharing, parts: tuple[Part, ...], needs: bool) -> Iterator[Button]:
+def _stopped(vocabulary: Vocabulary, sharing: Sharing, standing: Standing) -> Stopped | Literal["not-consent"]:
+    """How a sharing that does not rest on consent stands: an objection that was overridden stops nothing."""
+    stopping = (one for one in _objections(sharing, standing) if one.state is not ObjectionState.OVERRIDDEN)
+    if any(stopping):
+        return "objected"
+    if _opt_out_applies(vocabulary, sharing) and NATIONAL_DATA_OPT_OUT in standing.opt_outs:
+        return "opted-out"
+    return "not-consent"
+
+
+def _objections(sharing: Sharing, standing: Standing) -> list[ObjectionStanding]:
+    """The objections to anything of a sharing."""
+    return [
+        one
+        for one in standing.objections
+        if not one.categories or not set(one.categories).isdisjoint(sharing.term.categories)
+    ]
+
+
+def _opt_out_applies(vocabulary: Vocabulary, sharing: Sharing) -> bool:
+    individual = vocabulary.purposes[sharing.purpose].individual_care
+    return not individual and sharing.term.opt_out is None
+
+
+def _buttons(
+    vocabulary: Vocabulary, sharing: Sharing, parts: tuple[Part, ...], standing: Standing, needs: bool
+) -> Iterator[Button]:
     here = f"/v1/consent/records/{sharing.id}"
     if needs:
         if any(part.state is State.GIVEN for part in parts):
@@ -226,10 +257,19 @@ def _buttons(vocabulary: Vocabulary, sharing: Sharing, parts: tuple[Part, ...], 
             yield Button("give", "Nothing is shared unless you agree.", "POST", "/v1/consent/decisions")
         return
     basis = vocabulary.lawful_bases[sharing.term.lawful_basis]
-    if basis.right == "object":
+    if objections := _objections(sharing, standing):
+        for one in objections:
+            href = f"/v1/consent/objections/ob_{one.event}"
+            yield Button("take-back", "You objected. You can take that back at any time.", "DELETE", href)
+    elif basis.right == "object":
         yield Button("object", basis.sentence, "POST", "/v1/consent/objections")
-    if not vocabulary.purposes[sharing.purpose].individual_care:
-        yield Button("opt-out", "You can opt out of uses beyond your own care.", "POST", "/v1/consent/opt-outs")
+    if _opt_out_applies(vocabulary, sharing):
+        if NATIONAL_DATA_OPT_OUT in standing.opt_outs:
+            href = f"/v1/consent/opt-outs/{NATIONAL_DATA_OPT_OUT}"
+            yield Button("opt-in", "You opted out of uses beyond your own care. You can end that.", "DELETE", href)
+        else:
+            sentence = "You can opt out of uses beyond your own care."
+            yield Button("opt-out", sentence, "POST", "/v1/consent/opt-outs")
     if basis.right in ("", "cannot-stop"):
         law = f" {sharing.term.statute.title}." if sharing.term.statute else ""
         yield Button("cannot-stop", f"{basis.sentence}{law}")

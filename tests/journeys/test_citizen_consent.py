@@ -87,8 +87,8 @@ def test_every_sharing_has_its_ground_and_the_button_that_fits_it(desk: Desk) ->
         assert actions, one["title"]
         assert one["needs_consent"] == bool(actions & {"withdraw", "give"})
         if not one["needs_consent"]:
-            assert one["state"] == "not-consent"
-            assert actions <= {"object", "opt-out", "cannot-stop"}
+            assert one["state"] in ("not-consent", "objected", "opted-out")
+            assert actions <= {"object", "take-back", "opt-out", "opt-in", "cannot-stop"}
         assert one["ground"]["lawful_basis_sentence"]
     assert {"give", "object"} <= {button["action"] for one in records for button in one["buttons"]}
 
@@ -262,12 +262,62 @@ def test_what_a_decision_would_change_is_told_and_nothing_is_recorded(desk: Desk
     [gained] = would.json()["changed"]
     assert (gained["category"], gained["effect"]) == ("support.plan", "gains")
     assert set(gained) == set(examples.SIMULATED["changed"][0])
-    assert would.json()["unaffected"] > 1
+    assert len(would.json()["unaffected"]) > 1
+    assert {one["effect"] for one in would.json()["unaffected"]} == {"unaffected"}
     assert desk.get("/v1/consent/history").content == before
     desk.give(record, ["support.plan"])
     [lost] = desk.post("/v1/consent/simulate", {"record": record, "decision": "withdraw"}).json()["changed"]
     assert (lost["effect"], lost["fields_before"]) == ("loses", gained["fields_after"])
     assert desk.record(CHARITY_TERM)["state"] == "given"
+
+
+def objectable(desk: Desk, id: str = "") -> dict[str, Any]:
+    """A record that one can object to; the one of that id, where it is named."""
+    records: list[dict[str, Any]] = desk.get("/v1/consent/records").json()["records"]
+    can = ("object", "take-back")
+    return next(
+        one
+        for one in records
+        if (one["id"] == id if id else any(button["action"] in can for button in one["buttons"]))
+    )
+
+
+def test_an_objection_is_foreseen_listed_shown_at_its_record_and_taken_back_there(desk: Desk) -> None:
+    record = objectable(desk)
+    supposed = {"record": record["id"], "decision": "object"}
+    would = desk.post("/v1/consent/simulate", supposed).json()["changed"]
+    assert would
+    assert {one["effect"] for one in would} == {"loses"}
+    assert desk.get("/v1/consent/objections").json() == {"objections": []}
+    body = {"agreement": record["agreement"], "organisation": record["recipient"], "purpose": record["purpose"]}
+    made = desk.post("/v1/consent/objections", body).json()
+    [listed] = desk.get("/v1/consent/objections").json()["objections"]
+    assert set(listed) == set(examples.MINE)
+    assert (listed["id"], listed["state"]) == (made["objection"], "pending")
+    stopped = objectable(desk, record["id"])
+    [button] = [one for one in stopped["buttons"] if one["action"] == "take-back"]
+    assert (stopped["state"], button["method"], button["href"]) == ("objected", "DELETE", listed["href"])
+    assert "object" not in {one["action"] for one in stopped["buttons"]}
+    assert desk.request("DELETE", button["href"]).status_code == 200
+    assert objectable(desk, record["id"])["state"] == record["state"]
+    assert desk.get("/v1/consent/objections").json() == {"objections": []}
+
+
+def test_an_opt_out_is_foreseen_and_shown_with_the_way_back(desk: Desk) -> None:
+    def shown() -> dict[str, Any]:
+        [one] = desk.get("/v1/consent/opt-outs").json()["opt_outs"]
+        return dict(one)
+
+    record = objectable(desk)
+    assert desk.post("/v1/consent/simulate", {"record": record["id"], "decision": "opt-out"}).status_code == 200
+    before = shown()
+    assert (before["opted_out"], before["method"]) == (False, "POST")
+    assert desk.post(before["href"], {"code": before["code"]}).status_code == 201
+    assert shown() == examples.OPTED_OUT
+    wrong = desk.post("/v1/consent/opt-outs", {"code": "everything"})
+    assert (wrong.status_code, wrong.json()["errors"][0]["expected"]) == (422, "national-data-opt-out")
+    assert desk.request("DELETE", shown()["href"]).status_code == 200
+    assert shown() == before
 
 
 def test_a_question_that_was_refused_is_seen_too(world: World, told: Story, desk: Desk) -> None:

@@ -27,6 +27,7 @@ from gateway import db
 from gateway.cli.command import app
 from gateway.consents.counter import Counter, counter
 from gateway.errors import Invalid
+from gateway.identity import circumstances
 from gateway.identity.identifiers import normalise
 from gateway.model import Identifier
 from gateway.sandbox import story
@@ -310,6 +311,9 @@ def test_what_is_said_on_the_telephone_counts_as_what_is_clicked_and_is_taken_ba
     assert len(receipt["agreement"]["revision"]) == 64
     assert receipt["dpv:hasNotice"]["language"] == "en-simple"
     assert plan(town, told) == "returned"
+    longer = assisted(town, told, "renew", notice_hash=words(town, "en-simple"), days=90)
+    assert longer.status_code == 201, longer.text
+    assert Desk(town, told).claims(longer.json())["iso27560:event_type"] == "renewed"
     assert assisted(town, told, "withdraw", categories=[]).status_code == 201
     assert plan(town, told) in ("withheld", "no-consent")
     assert assisted(town, told, "object", categories=[{"code": "housing.tenancy"}]).status_code == 201
@@ -354,34 +358,47 @@ def test_the_operator_s_commands_do_the_same(town: World) -> None:
     told, carer = story("consent-denied"), story("all-returned")
     number = told.identifiers[NHS_NUMBER]
 
-    def commons(*arguments: str, answers: str = number) -> str:
+    def commons(*arguments: str, answers: str = number, whole: bool = False) -> str:
         done = CliRunner().invoke(app, [*arguments, "--data", str(town.settings.data_dir)], input=f"{answers}\n")
         assert done.exit_code == 0, done.output
+        if whole:
+            return str(done.stdout)
         lines = done.stdout.strip().splitlines()
         return lines[-1].rpartition(": ")[2] if lines else ""
 
     both = f"{number}\n{carer.identifiers[NHS_NUMBER]}"
     authority = commons("authority", "grant", "consent", "signed-consent", "ref-1", answers=both)
-    assert "in force" in commons("authority", "list")
+    listed = commons("authority", "list", whole=True)
+    assert authority in listed
+    assert "in force" in listed
+    assert "shown by signed-consent" in listed
     commons("authority", "assess", "capacity", "notes-1")
     commons("authority", "review", authority, "--rests", answers="")
-    assert "authority-suspended" in commons("authority", "list")
+    assert "authority-suspended" in commons("authority", "list", whole=True)
     assert "0 consents" in commons("authority", "end", authority, "relationship-changed", answers="")
-    objection = commons("consent", "object", "dsa-2026-014", "uk/nhs/XZZ01", "housing.tenancy")
+    objection = commons("consent", "object", "dsa-2026-014", "uk/nhs/XZZ01", "housing.tenancy", "--read-back")
     assert town.get(f"/v1/objections/{objection}").json()["state"] == "pending"
-    commons("consent", "take-back", objection)
-    commons("consent", "opt-out")
-    commons("consent", "opt-out", "--back-in")
+    commons("consent", "take-back", objection, "--read-back")
+    commons("consent", "opt-out", "--read-back")
+    commons("consent", "opt-out", "--back-in", "--read-back")
     id = ask(town, story("consent-given"), "by-command")
     their = story("consent-given").identifiers[NHS_NUMBER]
     assert id in commons("consent", "requests", answers=their)
-    commons("consent", "answer", id, "--no", answers=their)
+    commons("consent", "answer", id, "--no", "--read-back", answers=their)
     assert town.get(f"{PATH}/{id}").json()["answer"]["given"] is False
     secret = commons("webhook", "set", "xzz01-discharge", "http://127.0.0.1:9/hook", answers="")
     assert secret.startswith("whsec_")
     assert commons("webhook", "rotate", "xzz01-discharge", answers="") != secret
     commons("webhook", "activate", "xzz01-discharge", "--off", answers="")
     assert commons("webhook", "show", "xzz01-discharge", answers="")
+
+
+def note(open_: Counter, person: str, born: datetime.date) -> None:
+    """The register knows when somebody was born."""
+    with db.write(open_.desk.engine) as connection:
+        circumstances.note(
+            connection, open_.desk.keys, person, born=f"{born:%Y-%m}", deceased=False, now=int(time.time())
+        )
 
 
 @pytest.mark.parametrize(("years", "wanted"), [(8, "goes on"), (14, "goes on"), (18, "of-age")])
@@ -392,9 +409,11 @@ def test_a_parent_s_authority_is_recorded_with_its_reviews_and_not_over_an_adult
     born = today.replace(year=today.year - years, day=1)
 
     async def work(open_: Counter) -> Authority:
+        child = open_.person(citizen(story("consent-denied")))
+        note(open_, child, born)
         made = Authority(
             id="",
-            person=open_.person(citizen(story("consent-denied"))),
+            person=child,
             holder=open_.person(citizen(story("all-returned"))),
             by=By.PARENT,
             since=int(time.time()),
@@ -404,6 +423,12 @@ def test_a_parent_s_authority_is_recorded_with_its_reviews_and_not_over_an_adult
         reviewed = await open_.desk.authorities.review(granted.id, actor="staff-2", goes_on=True)
         assert reviewed == granted
         await open_.desk.authorities.end(granted.id, "relationship-changed", actor="staff-1")
+        note(open_, child, datetime.date(1980, 1, 1))
+        with pytest.raises(
+            Invalid
+        ) as grown:  # a certificate proves no authority over whom the register knows grown
+            await open_.desk.authorities.grant(made, actor="staff-1", born=born)
+        assert grown.value.errors[0].code == "of-age"
         return granted
 
     if wanted == "of-age":

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from consent.model import Provision
 from consent.words import Channel
-from gateway.consents.assisting import Said
+from gateway.consents.assisting import KINDS, ON_WORDS, Said
 from gateway.consents.terms import consentable, in_force, provision
 from gateway.consents.wordings import choose
 from gateway.model import Caller
@@ -40,7 +40,7 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ASSISTED]})
 
-    decision: Literal["give", "refuse", "withdraw", "object", "opt-out", "opt-in"]
+    decision: Literal["give", "renew", "refuse", "withdraw", "object", "opt-out", "opt-in"]
     subject: Subject
     agreement: str = Field(pattern=CODE, max_length=64)
     purpose: str = Field(default="", max_length=80)
@@ -106,9 +106,9 @@ def router(parts: Parts) -> APIRouter:
 
 def _provision(body: Body, law: Vocabulary, now: int, who: Caller) -> Provision:
     named = [(one.code, one.fields) for one in body.categories]
-    if body.decision not in ("give", "refuse", "withdraw"):
+    if body.decision not in KINDS:
         return Provision(categories=tuple(code for code, _ in named))
     agreement = in_force(law, body.agreement, who.organisation, now)
-    if not named and body.decision != "give":
+    if not named and body.decision not in ON_WORDS:
         named = [(code, []) for code in sorted(consentable(law, agreement))]
     return provision(law, agreement, named)

@@ -28,7 +28,11 @@ def router(parts: Parts) -> APIRouter:
     """The routes, bound to their parts."""
     routes = APIRouter(prefix="/v1/consent/authorities", tags=["citizens: authority"])
     signed_in = Annotated[Citizen, Depends(session(parts.citizens))]
-    engine = parts.desk.engine
+    engine, keys = parts.desk.engine, parts.desk.keys
+
+    def handle(person: str) -> str:
+        """By what a citizen tells one person from another: it means nothing outside these two lists."""
+        return keys.handle("authorities", person)
 
     def of(person: str) -> tuple[list[Authority], list[Authority]]:
         with db.read(engine) as connection:
@@ -47,7 +51,10 @@ def router(parts: Parts) -> APIRouter:
     )
     def both(who: signed_in) -> Response:
         over, held = of(who.person)
-        return private({"over_you": [_told(one) for one in over], "held_by_you": [_told(one) for one in held]})
+        told_over = [_told(one, holder=handle(one.holder)) for one in over]
+        return private(
+            {"over_you": told_over, "held_by_you": [_told(one, person=handle(one.person)) for one in held]}
+        )
 
     @routes.delete(
         "/{id}",
@@ -68,9 +75,11 @@ def router(parts: Parts) -> APIRouter:
     return routes
 
 
-def _told(one: Authority) -> dict[str, Any]:
-    reason = one.out_of_force(int(time.time()))
-    return {
+def _told(one: Authority, **who: str) -> dict[str, Any]:
+    """An authority as either of the two may know it; `who`: the name, among authorities, of the other."""
+    now = int(time.time())
+    reason = one.out_of_force(now)
+    return who | {
         "id": one.id,
         "by": one.by,
         "since": one.since,
@@ -78,6 +87,13 @@ def _told(one: Authority) -> dict[str, Any]:
         "categories": one.categories,
         "purposes": one.purposes,
         "jointly": one.jointly,
+        "shown_by": one.evidence.type,
+        "shown_at": one.evidence.verified_at,
+        "restrictions": [
+            {"may_not": "see" if held.see else "decide", "categories": held.categories, "until": held.until}
+            for held in one.restrictions
+            if held.bites(held.categories, now)
+        ],
         "in_force": not reason,
         "why_not": REASONS.get(reason, ""),
     }

@@ -115,6 +115,7 @@ EVENT: dict[str, Any] = {
     "until": 0,
     "channel": "web",
     "by_you": True,
+    "why": "",
     "receipt": f"/v1/consent/receipts/rcp_{_EVENT}",
 }
 
@@ -163,6 +164,25 @@ STOP: dict[str, Any] = {
     "jws": "eyJ0eXAiOiJjb25zZW50LW5vdGljZStqd3QiLCJhbGciOiJFUzI1NiJ9.…",
 }
 
+MINE: dict[str, Any] = {
+    "id": f"ob_{_EVENT}",
+    "organisation": "uk/nhs/XZZ01",
+    "purpose": "direct-care.discharge-planning",
+    "agreement": "dsa-2026-014",
+    "categories": ["housing.tenancy"],
+    "at": 1780000000,
+    "state": "pending",
+    "sentence": "The organisation is looking at it. Until it has, this is not shared.",
+    "href": f"/v1/consent/objections/ob_{_EVENT}",
+}
+
+OPTED_OUT: dict[str, Any] = {
+    "code": "national-data-opt-out",
+    "opted_out": True,
+    "method": "DELETE",
+    "href": "/v1/consent/opt-outs/national-data-opt-out",
+}
+
 SIMULATED: dict[str, Any] = {
     "changed": [
         {
@@ -178,7 +198,20 @@ SIMULATED: dict[str, Any] = {
             "reason": "consent-withdrawn",
         }
     ],
-    "unaffected": 41,
+    "unaffected": [
+        {
+            "agreement": "dsa-2026-014",
+            "organisation": "uk/nhs/XZZ01",
+            "purpose": "direct-care.discharge-planning",
+            "source": "uk/nhs/XZG01/gp-record",
+            "category": "health.allergies",
+            "effect": "unaffected",
+            "fields_before": ["reaction", "substance"],
+            "fields_after": ["reaction", "substance"],
+            "rests_on": ["direct_care"],
+            "reason": "",
+        },
+    ],
 }
 
 STANDING_ASKED: dict[str, Any] = {
@@ -211,6 +244,7 @@ ENDING: dict[str, Any] = {
 }
 
 AUTHORITY: dict[str, Any] = {
+    "holder": "h_8zGmM2Qk4n1cXv0b7yTq5w",
     "id": "019abcde-0000-7000-8000-000000000014",
     "by": "consent",
     "since": 1780000000,
@@ -218,6 +252,9 @@ AUTHORITY: dict[str, Any] = {
     "categories": ["support.plan"],
     "purposes": [],
     "jointly": False,
+    "shown_by": "signed-consent",
+    "shown_at": 1780000000,
+    "restrictions": [],
     "in_force": True,
     "why_not": "",
 }

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from consent.words import OPT_OUTS
 from gateway.errors import NotFound
 from gateway.web.consent import examples
 from gateway.web.consent.acting import Acting, acting
@@ -45,6 +46,35 @@ def router(parts: Parts) -> APIRouter:
     for_whom = Annotated[Acting, Depends(acting(parts))]
     objecting = parts.desk.objecting
     done = shown("Recorded, logged, in force on every node.", examples.DECIDED)
+
+    @routes.get(
+        "/objections",
+        summary="What you objected to, and what became of it",
+        responses={200: shown("Those that were not taken back, oldest first.", {"objections": [examples.MINE]})},
+    )
+    def objections(who: for_whom) -> Response:
+        return private({"objections": objecting.standing(*who)[0]})
+
+    @routes.get(
+        "/opt-outs",
+        summary="What one can opt out of, and whether you did",
+        responses={200: shown("Every one that there is.", {"opt_outs": [examples.OPTED_OUT]})},
+    )
+    def opt_outs(who: for_whom) -> Response:
+        made = objecting.standing(*who)[1]
+        return private(
+            {
+                "opt_outs": [
+                    {
+                        "code": code,
+                        "opted_out": code in made,
+                        "method": "DELETE" if code in made else "POST",
+                        "href": f"/v1/consent/opt-outs/{code}" if code in made else "/v1/consent/opt-outs",
+                    }
+                    for code in sorted(OPT_OUTS)
+                ]
+            }
+        )
 
     @routes.post("/objections", status_code=201, summary="Object (UK GDPR Article 21)", responses={201: done})
     async def object_(body: Objection, who: for_whom) -> Response:
