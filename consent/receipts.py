@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receipts: what a citizen holds of a decision, as claims and as plain words. Pure; whoever calls it signs.
+"""Receipts: what a citizen holds of a decision, as claims; in plain words: `consent/printed.py`. Pure; whoever
+calls it signs.
 
 The claims are JSON-LD in the terms of the Data Privacy Vocabulary (DPV 2.3), with the fields of ISO/IEC TS
 27560:2023 under their own names. A receipt says what the words shown were (hash and language), who the
@@ -14,10 +15,12 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from consent.model import DPV, Event, Kind, Recorded
-from consent.words import DPV_OBJECTED, EASY_READ, ENGLISH, WELSH
+from consent.reasons import sentence
+from consent.words import DPV_OBJECTED
 
 SCHEMA = "https://w3id.org/dpv/guides/consent-27560"
 MEDIA_TYPE = "consent-receipt+jwt"
@@ -47,26 +50,6 @@ STATUS: dict[Kind, str] = {
 """Kind of event → DPV status (`dpv:hasConsentStatus`): the kinds that there are receipts for. What an objection is
 against stands in the event (`lawful_basis`), and decides its status where it is another one."""
 
-_DID: dict[Kind, str] = {
-    Kind.GIVEN: "You agreed to this sharing.",
-    Kind.REFUSED: "You were asked to agree to this sharing and said no.",
-    Kind.WITHDRAWN: "You took your consent back. Nothing more is shared under it.",
-    Kind.RENEWED: "You agreed to this sharing for longer.",
-    Kind.REVOKED: "Your consent was ended by somebody else. Nothing more is shared under it.",
-    Kind.INVALIDATED: "Your consent was found never to have been valid. Nothing more is shared under it.",
-    Kind.SUPERSEDED: "The agreement changed, so your consent to it has ended. Nothing more is shared under it.",
-    Kind.OBJECTED: "You objected to this sharing.",
-    Kind.OBJECTION_UPHELD: "Your objection was upheld. This is no longer shared.",
-    Kind.OBJECTION_OVERRIDDEN: "Your objection was looked at, and there are reasons that outweigh it.",
-    Kind.OBJECTION_TAKEN_BACK: "You took your objection back.",
-    Kind.OPTED_OUT: "You opted out of uses beyond your own care, everywhere.",
-    Kind.OPTED_IN: "You ended your opt-out.",
-}
-
-
-_NAMED = {ENGLISH: "English", WELSH: "Welsh", EASY_READ: "Easy Read"}
-"""Form of the words → what it is called in plain words."""
-
 
 class Party(Struct, frozen=True):
     """An organisation, as the agreement names it. `contact` reaches whoever answers for the sharing."""
@@ -85,7 +68,8 @@ class Named(Struct, frozen=True):
 
 
 class Terms(Struct, frozen=True, kw_only=True):
-    """What the agreement says around the decision. Of each: in the words that a citizen reads."""
+    """What the agreement says around the decision. Of each: in the words that a citizen reads. `fields`: those that
+    the decision names, none for all; `sources`: where the agreement lets it come from."""
 
     agreement: str
     title: str
@@ -96,6 +80,8 @@ class Terms(Struct, frozen=True, kw_only=True):
     lawful_basis: str
     confidentiality_basis: str
     erase_after_days: int
+    fields: tuple[Named, ...] = ()
+    sources: tuple[Named, ...] = ()
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -158,7 +144,8 @@ def claims(
         "dpv:hasRecipient": [_party(one) for one in terms.recipients],
         "dpv:hasPurpose": [_named(one) for one in terms.purposes],
         "dpv:hasPersonalData": [_named(one) for one in terms.categories],
-        "dpv:hasDataSource": list(event.provision.sources),
+        "dpv:hasDataSource": [_named(one) for one in terms.sources],
+        "dpv:isIndicatedBy": {"by": event.by.value, "read_back": event.read_back},
         "dpv:hasLegalBasis": _grounds(event, terms),
         "agreement": {
             "id": terms.agreement,
@@ -166,7 +153,7 @@ def claims(
             "revision": event.revision,
             "erase_after_days": terms.erase_after_days,
         },
-        "fields": list(event.provision.fields),
+        "fields": [_named(one) for one in terms.fields],
         "links": {
             "record": links.record,
             "withdraw": links.withdraw,
@@ -182,6 +169,16 @@ def claims(
             },
         },
     }
+    return found | _where_so(event, recorded, told)
+
+
+def _where_so(event: Event, recorded: Recorded, told: Sequence[Told]) -> dict[str, Any]:
+    """The claims that not every receipt has."""
+    found: dict[str, Any] = {}
+    if event.reason:
+        found["iso27560:reason"] = {"code": event.reason, "sentence": sentence(event.kind, event.reason)}
+    if event.provision.conditions is not None:
+        found["conditions"] = msgspec.to_builtins(event.provision.conditions)
     if event.expires_at:
         found["dct:valid"] = {"from": instant(event.at), "until": instant(event.expires_at)}
     if told:
@@ -191,41 +188,6 @@ def claims(
             "recipients": [_told(one) for one in told],
         }
     return found
-
-
-def plain(claimed: Mapping[str, Any]) -> str:
-    """A receipt in plain words, from its claims alone, so that the two cannot differ."""
-    kind, about = Kind(claimed["iso27560:event_type"]), claimed["agreement"]
-    lines = [
-        "RECEIPT FOR A DECISION ABOUT YOUR INFORMATION",
-        "",
-        _DID[kind],
-        "",
-        *([f"What it is about: {about['title']} ({about['id']})"] if about["id"] else []),
-        f"Who receives it: {_names(claimed['dpv:hasRecipient'], 'name') or 'every organisation'}",
-        f"What for: {_names(claimed['dpv:hasPurpose'], 'title') or 'every purpose'}",
-        f"What kind of information: {_names(claimed['dpv:hasPersonalData'], 'title') or 'all kinds'}",
-        *_ground(claimed["dpv:hasLegalBasis"]),
-        f"When you decided: {_day(claimed['iso27560:event_time'])}",
-    ]
-    if valid := claimed.get("dct:valid"):
-        lines.append(f"It ends by itself: {_day(valid['until'])}")
-    controller = claimed["dpv:hasDataController"]
-    contact, links = controller.get("contact", ""), claimed["links"]
-    for one in claimed.get("stop", {}).get("recipients", ()):
-        lines += ["", f"Told to stop: {one['name']}, {_day(one['told_at'])}", *_answers(one)]
-    lines += [
-        *([f"Who answers for it: {controller['name']}, {contact}"] if controller["name"] else []),
-        "",
-        f"To change your mind: {claimed['links']['withdraw']}",
-        f"To complain: {contact or 'this service'}, or the Information Commissioner: {links['complain']}",
-        "",
-        f"Receipt {claimed['jti']}",
-        f"Words you were shown: {_words(claimed['dpv:hasNotice'])}",
-        *([f"Agreement as it was then: SHA-256 {about['revision']}"] if about.get("revision") else []),
-        f"Decision {claimed['event']['seq']}, hash {claimed['event']['hash']}",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def instant(seconds: int) -> str:
@@ -255,10 +217,6 @@ def _named(one: Named) -> dict[str, str]:
     return {"code": one.code, "title": one.title} | ({"@id": one.iri} if one.iri else {})
 
 
-def _names(some: list[dict[str, str]], member: str) -> str:
-    return ", ".join(one[member] for one in some)
-
-
 def _told(one: Told) -> dict[str, Any]:
     times = {
         "told_at": one.told_at,
@@ -269,31 +227,3 @@ def _told(one: Told) -> dict[str, Any]:
     }
     moments = {name: instant(seconds) for name, seconds in times.items() if seconds}
     return _party(one.recipient) | moments | {"notice": one.notice, "late": list(one.late), "chased": one.chased}
-
-
-def _answers(one: Mapping[str, Any]) -> list[str]:
-    answered = f"on {_day(one['acknowledged_at'])}" if "acknowledged_at" in one else "not yet"
-    erased = f"on {_day(one['erased_at'])}" if "erased_at" in one else f"not yet; due by {_day(one['erase_by'])}"
-    late = [f"  Late with: {', '.join(one['late'])}; reminded {one['chased']} times"] if one["late"] else []
-    return [f"  It has acknowledged: {answered}", f"  It has erased what it got: {erased}", *late]
-
-
-def _day(moment: str) -> str:
-    found = datetime.datetime.fromisoformat(moment)
-    return f"{found.day} {found:%B %Y, %H:%M} UTC"
-
-
-def _ground(bases: Mapping[str, str]) -> list[str]:
-    """The two grounds, where there are any; an opt-out has none."""
-    found = []
-    if bases["lawful"]:
-        found.append(f"On what ground: UK GDPR Article {bases['lawful']}")
-    if bases["confidentiality"]:
-        found.append(f"Why it is not a breach of confidence: {bases['confidentiality'].replace('-', ' ')}")
-    return found
-
-
-def _words(notice: Mapping[str, str]) -> str:
-    if not notice["hash"]:
-        return "none: this decision needs none"
-    return f"in {_NAMED.get(notice['language'], notice['language'])}, SHA-256 {notice['hash']}"

@@ -12,12 +12,16 @@ import typer
 from gateway.cli.shared import err, out, read
 from gateway.consents import checking
 
-group = typer.Typer(no_args_is_help=True, help="Check a citizen's receipt, offline.")
+group = typer.Typer(no_args_is_help=True, help="Print and check a citizen's receipt, offline.")
 
 
-@group.callback()
-def _group() -> None:
-    """Keeps `verify` a command of the group."""
+@group.command("print")
+def receipt_print(file: Annotated[Path, typer.Argument(help="The receipt, as the gateway signed it.")]) -> None:
+    """Print a receipt in plain words. It is not checked: `commons receipt verify` does that."""
+    try:
+        out.print(checking.unchecked(read(file)), highlight=False, markup=False, soft_wrap=True)
+    except ValueError as error:
+        raise typer.BadParameter(f"{file}: {error}", param_hint="FILE") from None
 
 
 @group.command("verify")

@@ -18,7 +18,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from consent.receipts import MEDIA_TYPE, plain
+from consent.printed import plain
+from consent.receipts import MEDIA_TYPE
 from gateway.audit import leaf, verify
 from gateway.identity.jws import NotAToken, signed_by, take_apart
 from gateway.identity.keys import KeysRefused, read_jwks
@@ -42,6 +43,17 @@ class Checked(Struct, frozen=True):
     def plain(self) -> str:
         """The receipt in plain words."""
         return plain(self.claims)
+
+
+def unchecked(jws: str) -> str:
+    """A receipt in plain words, without looking whether it holds. Raises ValueError for what is none."""
+    try:
+        token = take_apart(jws.strip(), MOST_BYTES)
+        if token.media_type != MEDIA_TYPE:
+            raise ValueError("the file holds no receipt")
+        return plain(token.claims)
+    except (NotAToken, KeyError, TypeError, AttributeError):
+        raise ValueError("the file holds no receipt") from None
 
 
 def check(jws: str, jwks: str | bytes, vkeys: str) -> Checked:

@@ -17,11 +17,13 @@ from joserfc.jws import JWSRegistry, serialize_compact
 from msgspec import Struct
 from sqlalchemy import Engine, select
 
-from consent import receipts
+from consent import ledger, receipts
 from consent.chain import event_of
 from consent.model import Event, Recorded
+from consent.printed import plain
 from consent.receipts import Links, Named, Party, Terms, Told, Witness
 from consent.tables import consent_event
+from consent.words import Channel
 from gateway import db
 from gateway.audit.log import Log
 from gateway.errors import AuditUnavailable, NotFound
@@ -91,7 +93,20 @@ class Receipts:
             witness=self._witness(event),
             told=told,
         )
-        return Issued(sign(claims, self._key, receipts.MEDIA_TYPE), receipts.plain(claims))
+        return Issued(sign(claims, self._key, receipts.MEDIA_TYPE), plain(claims))
+
+    def by_staff(self, id: str, organisation: str, staff: str, told: Callable[[str], Sequence[Told]]) -> Issued:
+        """The receipt of a decision that this member of staff wrote down for a citizen, about what their own
+        organisation receives, to print or send it. Raises as `issue`."""
+        with db.read(self._engine) as connection:
+            event = ledger.find(connection, id)
+        if (
+            event is None
+            or event.channel is Channel.WEB
+            or (event.organisation, event.actor) != (organisation, staff)
+        ):
+            raise NotFound
+        return self.issue(event.person, id, told(id))
 
     def _event(self, person: str, id: str) -> tuple[Event, Recorded]:
         columns = (consent_event.c.seq, consent_event.c.link, consent_event.c.hash)
@@ -151,7 +166,20 @@ def terms(event: Event, vocabulary: Vocabulary) -> Terms:
         lawful_basis=held[0].lawful_basis if held else "",
         confidentiality_basis=held[0].confidentiality_basis if held else "",
         erase_after_days=agreement.retention_days if agreement else 0,
+        fields=tuple(_field(full, vocabulary) for full in event.provision.fields),
+        sources=tuple(
+            Named(source, names.get(source.rpartition("/")[0], source))
+            for source in event.provision.sources or dict.fromkeys(term.source for term in held)
+        ),
     )
+
+
+def _field(full: str, vocabulary: Vocabulary) -> Named:
+    """A field by its full id, `<category>/<field>`."""
+    code, _, name = full.partition("/")
+    category = vocabulary.categories.get(code)
+    field = category.fields.get(name) if category else None
+    return Named(full, field.title if field else name)
 
 
 def _b64(raw: bytes) -> str:

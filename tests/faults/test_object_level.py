@@ -136,6 +136,7 @@ WHOSE: dict[tuple[str, str], str] = {
     ("GET", "/v1/consent/requests"): "citizen",
     ("POST", "/v1/consent/requests/{id}/answer"): "citizen's object",
     ("POST", "/v1/consent/requests/{id}/deferral"): "citizen's object",
+    ("GET", "/v1/consent/assisted/receipts/{id}"): "agency's object",
     ("GET", "/v1/consent/objections"): "citizen",
     ("GET", "/v1/consent/opt-outs"): "citizen",
     ("POST", "/v1/consent/objections"): "citizen",

@@ -313,6 +313,14 @@ def test_what_is_said_on_the_telephone_counts_as_what_is_clicked_and_is_taken_ba
     assert plan(town, told) == "returned"
     longer = assisted(town, told, "renew", notice_hash=words(town, "en-simple"), days=90)
     assert longer.status_code == 201, longer.text
+    printed = town.get(longer.json()["receipt_for_staff"], role="discharge-coordinator").json()["plain"]
+    assert "agreed to this sharing for longer" in printed
+    assert "said on the telephone, written down by staff, and read back" in printed
+    own = Desk(town, told).get("/v1/consent/history").json()["decisions"][0]["event"]
+    for other in (f"rcp_{own}", f"rcp_{uuid.uuid4()}"):
+        path = f"/v1/consent/assisted/receipts/{other}"
+        assert town.get(path, role="discharge-coordinator").status_code == 404
+    assert town.get(longer.json()["receipt_for_staff"], role="").status_code == 404
     assert Desk(town, told).claims(longer.json())["iso27560:event_type"] == "renewed"
     assert assisted(town, told, "withdraw", categories=[]).status_code == 201
     assert plan(town, told) in ("withheld", "no-consent")

@@ -97,9 +97,15 @@ def router(parts: Parts) -> APIRouter:
             else None,
         )
         event, seq = await assisting.record(who, said)
-        receipt = f"/v1/consent/receipts/rcp_{event.id}"
         take_back = examples.ASSISTED_DONE["take_back"]
-        return private({"event": event.id, "seq": seq, "receipt": receipt, "take_back": take_back}, 201)
+        done = {
+            "event": event.id,
+            "seq": seq,
+            "receipt": f"/v1/consent/receipts/rcp_{event.id}",
+            "receipt_for_staff": f"/v1/consent/assisted/receipts/rcp_{event.id}",
+            "take_back": take_back,
+        }
+        return private(done, 201)
 
     return routes
 

@@ -314,6 +314,7 @@ ASSISTED_DONE: dict[str, Any] = {
     "event": _EVENT,
     "seq": 3,
     "receipt": f"/v1/consent/receipts/rcp_{_EVENT}",
+    "receipt_for_staff": f"/v1/consent/assisted/receipts/rcp_{_EVENT}",
     "take_back": "The citizen alone: POST /v1/consent/records/{id}/withdraw. With help: this address, withdraw.",
 }
 
