@@ -54,6 +54,9 @@ _PROBLEM = {
         },
     },
 }
+OPEN = ("/v1/catalogue/", "/v1/sessions")
+"""Routes that need no token, or give one."""
+
 _STATUSES = (400, 401, 403, 409, 411, 413, 415, 422, 500, 503)
 
 
@@ -96,7 +99,10 @@ def _document(app: FastAPI, public_url: str) -> dict[str, Any]:
         [RecordQuery, Answer, Preview], ref_template="#/components/schemas/{name}"
     )
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update(schemas | {"Problem": _PROBLEM})
+    described = components.setdefault("schemas", {})
+    if twice := sorted(described.keys() & schemas.keys()):
+        raise ValueError(f"two schemas have the name {twice[0]}: rename the route's own")
+    described.update(schemas | {"Problem": _PROBLEM})
     components["securitySchemes"] = {
         "agency": {
             "type": "oauth2",
@@ -109,7 +115,30 @@ def _document(app: FastAPI, public_url: str) -> dict[str, Any]:
     paths[PREVIEW] = {
         "post": _operation("preview", "Decision only; nothing is fetched", "Preview", examples.PREVIEW)
     }
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            _say_problems(path, method, operation)
+    for replaced in ("HTTPValidationError", "ValidationError"):
+        components["schemas"].pop(replaced, None)
     return document
+
+
+def _say_problems(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Add the problems that every route of its kind can answer with, where the route does not say them itself, and
+    put our form in the place of FastAPI's own."""
+    responses = operation["responses"]
+    if "422" in responses and MEDIA_TYPE not in responses["422"]["content"]:
+        del responses["422"]
+    if not path.startswith("/v1/"):
+        return
+    takes = bool(operation.get("requestBody")) or any(
+        parameter["in"] != "header" for parameter in operation.get("parameters", ())
+    )
+    possible = {401: not path.startswith(OPEN), 403: not path.startswith(OPEN), 404: "{" in path, 422: takes}
+    possible |= {409: method != "get", 503: True}
+    for status, so in possible.items():
+        if so:
+            responses.setdefault(str(status), _problem(status))
 
 
 def _operation(name: str, summary: str, answer: str, example: dict[str, Any]) -> dict[str, Any]:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
+import uuid
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import msgspec
+import uuid_utils
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
@@ -40,6 +43,8 @@ from gateway.model import Caller
 log = logging.getLogger("commons.problems")
 MEDIA_TYPE = "application/problem+json"
 _TURNED_AWAY = (401, 403, 404)
+_TELLING = frozenset({"value_error", "assertion_error", "json_invalid"})
+"""Kinds of fault whose message may quote what came in."""
 _ASSERTION = (
     "{code} (401, client)\n\nThe client assertion (RFC 7523) did not pass this check; `error_description` says "
     "what was expected and, where it is safe to, what came. The rules stand in docs/reference/oauth.md.\n"
@@ -111,7 +116,7 @@ def install(app: FastAPI, public_url: str) -> None:
     """Make every route of `app` answer errors as problems."""
 
     def reply(request: Request, error: CommonsError) -> Response:
-        instance = getattr(request.state, "request_id", "")
+        instance = request.state.request_id
         return Response(body(error, public_url, instance), error.status, headers(error))
 
     @app.exception_handler(CommonsError)
@@ -126,7 +131,7 @@ def install(app: FastAPI, public_url: str) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
         faults = [
-            FieldFault("/" + "/".join(str(step) for step in fault["loc"][1:]), fault["type"], "see the reference")
+            FieldFault("/" + "/".join(str(step) for step in fault["loc"][1:]), fault["type"], _expected(fault))
             for fault in error.errors()
         ]
         return reply(request, Invalid(errors=faults))
@@ -136,6 +141,12 @@ def install(app: FastAPI, public_url: str) -> None:
         return reply(request, NotFound() if error.status_code == 404 else _status(error.status_code))
 
     app.add_middleware(_Unforeseen, public_url=public_url)
+
+
+def _expected(fault: Mapping[str, Any]) -> str:
+    """What was expected, as pydantic says it: those of its messages that could hold what came in are not passed
+    on."""
+    return "see the reference" if fault["type"] in _TELLING else str(fault["msg"])
 
 
 def _of_ledger(error: ConsentError) -> CommonsError:
@@ -149,8 +160,8 @@ def _of_ledger(error: ConsentError) -> CommonsError:
 
 
 class _Unforeseen:
-    """Answers what no handler foresaw. No handler of Starlette's does: it raises the error again, and the
-    server would write its message down."""
+    """Gives every request its id, and answers what no handler foresaw. No handler of Starlette's does: it raises
+    the error again, and the server would write its message down."""
 
     def __init__(self, app: ASGIApp, public_url: str) -> None:
         self._app = app
@@ -160,7 +171,8 @@ class _Unforeseen:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        begun, instance = False, request_id(scope)
+        scope.setdefault("state", {})["request_id"] = instance
 
         async def sending(message: Message) -> None:
             nonlocal begun
@@ -170,10 +182,23 @@ class _Unforeseen:
         try:
             await self._app(scope, receive, sending)
         except Exception as error:
-            fault = unforeseen(error, "")
+            fault = unforeseen(error, instance)
             if begun:
                 raise fault from None  # the server cuts the reply off, so that nobody takes it for whole
-            await Response(body(fault, self._public_url, ""), fault.status, headers(fault))(scope, receive, send)
+            said = body(fault, self._public_url, instance)
+            await Response(said, fault.status, headers(fault))(scope, receive, send)
+
+
+def request_id(scope: Scope) -> str:
+    """The id by which a reply is found again in our log: the caller's X-Request-ID where that is a UUID, else a new
+    one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and len(value) == 36:
+            try:
+                return str(uuid.UUID(value.decode("ascii")))
+            except ValueError:
+                break
+    return str(uuid_utils.uuid7())
 
 
 def router() -> APIRouter:

@@ -20,7 +20,7 @@ from gateway.policy.vocabulary import Vocabulary
 from gateway.web.bearer import active
 from gateway.web.consent import examples
 from gateway.web.consent.parts import AcceptLanguage, Parts, private, shown
-from gateway.web.consent.requests import CODE, Category, Subject
+from gateway.web.consent.requests import CODE, AboutWhom, Category
 
 HEX = r"^(?:[0-9a-f]{64})?$"
 
@@ -28,7 +28,7 @@ HEX = r"^(?:[0-9a-f]{64})?$"
 class Words(BaseModel):
     """What the citizen is to agree to."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.TO_READ]})
 
     agreement: str = Field(pattern=CODE, max_length=64)
     categories: list[Category] = Field(min_length=1, max_length=30)
@@ -41,7 +41,7 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ASSISTED]})
 
     decision: Literal["give", "renew", "refuse", "withdraw", "object", "opt-out", "opt-in"]
-    subject: Subject
+    subject: AboutWhom
     agreement: str = Field(pattern=CODE, max_length=64)
     purpose: str = Field(default="", max_length=80)
     categories: list[Category] = Field(
@@ -53,7 +53,7 @@ class Body(BaseModel):
     evidence: str = Field(default="", pattern=HEX, description="SHA-256 of the paper or the recording.")
     notice_hash: str = Field(default="", pattern=HEX, description="Of the words you read out, to agree.")
     code: str = Field(default="", max_length=64, description="Of an opt-out.")
-    decided_by: Subject | None = Field(default=None, description="Who decided, where it was not the citizen.")
+    decided_by: AboutWhom | None = Field(default=None, description="Who decided, where it was not the citizen.")
 
 
 def router(parts: Parts) -> APIRouter:

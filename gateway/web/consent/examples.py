@@ -259,6 +259,9 @@ AUTHORITY: dict[str, Any] = {
     "why_not": "",
 }
 
+TO_READ: dict[str, Any] = {"agreement": "dsa-2026-014", "categories": [{"code": "support.plan", "fields": []}]}
+
+
 ANSWERED: dict[str, Any] = {"id": _NOTICE, "acknowledged_at": 1780003600, "erased_at": None}
 
 _REQUEST_ID = "cr_019abcde-0000-7000-8000-000000000021"

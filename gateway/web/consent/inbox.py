@@ -25,7 +25,7 @@ from gateway.web.consent.records import acknowledged
 from gateway.web.consent.requests import Category, categories
 
 
-class Answer(BaseModel):
+class RequestAnswer(BaseModel):
     """A yes, to all that was asked or less, or a no."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ANSWER]})
@@ -59,7 +59,7 @@ def router(parts: Parts) -> APIRouter:
         summary="Say yes, yes to less, or no",
         responses={201: shown("Recorded, logged, in force on every node.", examples.DECIDED)},
     )
-    async def answer(id: str, body: Answer, who: acting) -> Response:
+    async def answer(id: str, body: RequestAnswer, who: acting) -> Response:
         person, actor = who
         reply = Reply(body.given, _provision(body), body.days, body.notice_hash)
         event, seq = await answering.answer(person, _id(id), reply, actor=actor)
@@ -78,7 +78,7 @@ def router(parts: Parts) -> APIRouter:
     return routes
 
 
-def _provision(body: Answer) -> Provision | None:
+def _provision(body: RequestAnswer) -> Provision | None:
     if not (body.given and body.categories):
         return None
     return Provision(

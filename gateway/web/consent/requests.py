@@ -44,7 +44,7 @@ class Named(BaseModel):
     value: str = Field(max_length=64)
 
 
-class Verify(BaseModel):
+class VerifiedBy(BaseModel):
     """What the agency believes; where it does not fit, the reply is the one for anybody."""
 
     model_config = ConfigDict(extra="forbid")
@@ -57,13 +57,13 @@ class Verify(BaseModel):
         return {name: value for name, value in self.model_dump().items() if value}
 
 
-class Subject(BaseModel):
+class AboutWhom(BaseModel):
     """Whom it is about."""
 
     model_config = ConfigDict(extra="forbid")
 
     identifier: Named
-    verify: Verify = Verify()
+    verify: VerifiedBy = VerifiedBy()
 
     def normal(self, pointer: str, *, synthetic_only: bool) -> Identifier:
         """The identifier in normal form. Raises Invalid, pointing below `pointer`."""
@@ -89,7 +89,7 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.REQUEST]})
 
-    subject: Subject
+    subject: AboutWhom
     agreement: str = Field(pattern=CODE, max_length=64)
     purpose: str = Field(default="", max_length=80, description="One of the agreement's; its first, if left out.")
     categories: list[Category] = Field(min_length=1, max_length=30)

@@ -28,7 +28,7 @@ from gateway.policy.vocabulary import Agreement, Vocabulary
 from gateway.web.bearer import active
 from gateway.web.consent import examples
 from gateway.web.consent.parts import Parts, private, shown
-from gateway.web.consent.requests import CODE, Subject
+from gateway.web.consent.requests import CODE, AboutWhom
 
 _TOLD = {State.GIVEN: "given", State.WITHDRAWN: "withdrawn", State.EXPIRED: "expired"}
 
@@ -38,7 +38,7 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.STANDING_ASKED]})
 
-    subject: Subject
+    subject: AboutWhom
     agreement: str = Field(pattern=CODE, max_length=64)
     purpose: str = Field(default="", max_length=80, description="One of the agreement's; its first, if left out.")
 
