@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
+from consent.conditions import ANY
 from consent.errors import LedgerCorrupt, RequestNotOpen
 from consent.model import Provision
 from consent.tables import consent_request
@@ -132,7 +133,10 @@ def mute(request: Request) -> Request:
 
 
 def narrows(answer: Provision, asked: Provision) -> bool:
-    """Whether an answer is within what was asked: the same or fewer categories, fields and sources."""
+    """Whether an answer is within what was asked: the same or fewer categories, fields and sources, under the same
+    or narrower conditions."""
+    if not (asked.conditions or ANY).covers(answer.conditions or ANY):
+        return False
     if not set(answer.categories) <= set(asked.categories):
         return False
     if asked.sources and not (answer.sources and set(answer.sources) <= set(asked.sources)):

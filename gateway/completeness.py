@@ -24,12 +24,14 @@ _NOT_KNOWN_THERE = "no-identifier"
 
 class Part(Struct, frozen=True):
     """All that is known of one (source, category) when the answer is made: `envelope` is None when it was not
-    asked, `items` are already minimised."""
+    asked, `items` are already minimised. `dated`: the consent is to the records of a period alone; that is told
+    whether or not there are others, since the others are not theirs to know of."""
 
     pair: Pair
     verdict: Verdict
     envelope: Envelope | None
     items: tuple[Item, ...]
+    dated: bool = False
 
 
 def table(parts: Sequence[Part], critical: frozenset[str], remedies: Mapping[str, str]) -> Completeness:
@@ -87,16 +89,17 @@ def _row_allowed(part: Part) -> Row:
     if envelope is None:
         return Row(pair.category, pair.source, State.UNMATCHED, reason=_NOT_KNOWN_THERE)
     elapsed = envelope.elapsed_ms
+    narrowed = WithheldReason.CONSENT_SCOPE.value if part.dated and part.verdict.disclosure == "explain" else ""
     match envelope.outcome:
         case Outcome.FOUND | Outcome.STALE if not count:
-            state, reason = State.EMPTY, ""
+            state, reason = State.EMPTY, narrowed
         case Outcome.FOUND:
-            redacted = any(item.fields_withheld for item in part.items)
-            state, reason = (State.REDACTED if redacted else State.RETURNED), ""
+            redacted = bool(narrowed) or any(item.fields_withheld for item in part.items)
+            state, reason = (State.REDACTED if redacted else State.RETURNED), narrowed
         case Outcome.STALE:
-            state, reason = State.STALE, ""
+            state, reason = State.STALE, narrowed
         case Outcome.NONE:
-            state, reason = State.EMPTY, ""
+            state, reason = State.EMPTY, narrowed
         case Outcome.WITHHELD if part.verdict.disclosure == "generic":
             return Row(pair.category, pair.source, State.WITHHELD)  # as if we withheld it: no reason, no time
         case Outcome.WITHHELD:

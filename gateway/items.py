@@ -15,9 +15,10 @@ import orjson
 from msgspec import structs
 
 from connectors.base import Envelope, Outcome, Reason, Record
-from consent.model import Standing
+from consent.model import Held, Standing
 from consent.rules import held
 from gateway.completeness import Part
+from gateway.dating import within
 from gateway.evidence import Asked
 from gateway.model import Item, Pair, Provenance, Verdict, WithheldReason
 from gateway.policy.minimise import MinimiseError, minimise
@@ -43,7 +44,9 @@ class Itemiser:
         if envelope is None or not verdict.allow or envelope.outcome not in _HELD:
             return Part(pair, verdict, envelope, ())
         try:
-            return Part(pair, verdict, envelope, self._items(asked, standing, pair, verdict, envelope, count))
+            found = _consent(asked, standing, pair) if "consent" in verdict.grounds else None
+            items = self._items(asked, found, pair, verdict, envelope, count)
+            return Part(pair, verdict, envelope, items, found is not None and any(found.period))
         except (MinimiseError, orjson.JSONEncodeError, RecursionError):
             reason = Reason.GARBAGE
         except Exception as error:
@@ -54,10 +57,13 @@ class Itemiser:
         return Part(pair, verdict, dropped, ())
 
     def _items(
-        self, asked: Asked, standing: Standing, pair: Pair, verdict: Verdict, envelope: Envelope, count: int
+        self, asked: Asked, found: Held | None, pair: Pair, verdict: Verdict, envelope: Envelope, count: int
     ) -> tuple[Item, ...]:
-        kept = minimise(envelope.records, verdict, pair.category).records
-        consent = _consent(asked, standing, pair) if "consent" in verdict.grounds else ""
+        records = envelope.records
+        if found is not None and any(found.period):
+            records = within(records, found.period, self._vocabulary.categories[pair.category].dated_by)
+        kept = minimise(records, verdict, pair.category).records
+        consent = f"cns_{found.events[0]}" if found is not None and found.events else ""
         refused = self._refused(asked, pair, verdict)
         told = verdict.disclosure == "explain"
         return tuple(
@@ -123,14 +129,13 @@ def _held_back(record: Record) -> tuple[dict[str, str], ...]:
     return tuple({"path": f"/{name}", "reason": WithheldReason.SOURCE_WITHHELD.value} for name in record.withheld)
 
 
-def _consent(asked: Asked, standing: Standing, pair: Pair) -> str:
-    """The event of the consent that this rests on."""
+def _consent(asked: Asked, standing: Standing, pair: Pair) -> Held:
+    """The consent that this rests on."""
     user = asked.caller.user or asked.query.user
     role = user.role if user else ""
-    found = held(
+    return held(
         standing, pair.category, pair.source, asked.at_ms // 1000, asked.query.agreement, role, asked.caller.system
     )
-    return f"cns_{found.events[0]}" if found.events else ""
 
 
 @lru_cache(maxsize=256)

@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 import uuid_utils
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, Engine
 
 from consent import authorities, ledger, requests
 from consent.authority import Matter
 from consent.concealment import visible
+from consent.conditions import Conditions
 from consent.deciding import NotAllowed
 from consent.errors import WiderThanAsked
 from consent.model import Event, Provision, Recorded
@@ -41,12 +43,18 @@ ANSWERED = "consent-request.answered"
 
 class Reply(Struct, frozen=True):
     """What an answer consists of. `categories` none and `given` false is a no. `notice_hash`: SHA-256 (hexadecimal)
-    of what was read, which says in which form; needed for a yes."""
+    of what was read, which says in which form; needed for a yes. `conditions`: what narrows a yes further."""
 
     given: bool
     provision: Provision | None = None
     days: int = 0
     notice_hash: str = ""
+    conditions: Conditions | None = None
+
+    def meant(self, asked: Provision) -> Provision:
+        """What is answered, of what was asked."""
+        provision = self.provision or asked
+        return replace(provision, conditions=self.conditions or asked.conditions)
 
 
 class Answering:
@@ -129,7 +137,7 @@ class Answering:
         with db.write(self._engine) as connection:
             ledger.hold(connection, person)
             made = _open(_theirs(connection, person, id), now)
-            provision = reply.provision or made.asked.provision
+            provision = reply.meant(made.asked.provision)
             if not requests.narrows(provision, made.asked.provision):
                 raise WiderThanAsked
             kind = Kind.GIVEN if reply.given else Kind.REFUSED

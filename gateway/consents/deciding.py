@@ -121,6 +121,10 @@ class Deciding:
             source=sharing.term.source,
         )
 
+    def categories(self, id: str) -> tuple[str, ...]:
+        """What one sharing is about. Raises NotFound."""
+        return tuple(self._sharing(id).term.categories)
+
     def history(self, person: str, viewer: str = "") -> tuple[list[Past], str]:
         """What was decided about a citizen, oldest first, and whether their chain is `verified` or `broken`.
         Somebody else than the citizen sees no numbers and no verdict: those would tell of what is kept from
@@ -175,6 +179,7 @@ class Deciding:
         kind = KINDS[decision.verb]
         words = None
         if kind in PERMITTING:
+            provision = replace(provision, conditions=decision.conditions)
             offered = self.words(decision.record)
             words = read(offered, decision.notice_hash) or offered[ENGLISH]
         return self._event(person, sharing, kind, provision, channel, decision.days, words), words

@@ -84,6 +84,8 @@ async def imported(settings: Settings, citizen: Identifier, text: bytes, form: s
                 wanted = list(_events(resource, form, person, agreements, staff))
                 with db.write(engine) as connection:
                     there = ledger.known(connection, [event.id for event in wanted])
+                    if any(event.person != person for event, _ in there.values()):
+                        raise _LeftOutError("its id is that of a decision about somebody else here.")
                     events = [event for event in wanted if event.id not in there]
                     done = list(zip(events, ledger.record_all(connection, events), strict=True))
             except (EventRefused, _LeftOutError) as error:

@@ -16,6 +16,7 @@ from typing import Literal
 from msgspec import Struct
 
 from consent import rules
+from consent.conditions import ANY, Conditions
 from consent.model import By, Held, ObjectionStanding, Provision, Standing, State
 from consent.words import NATIONAL_DATA_OPT_OUT, ObjectionState
 from gateway.policy.vocabulary import Agreement, Term, Vocabulary
@@ -52,7 +53,7 @@ class Button(Struct, frozen=True):
 
 class Part(Struct, frozen=True):
     """How one kind of information of a sharing stands. `until`: seconds since 1970, 0 for none; `events`: the
-    decisions that say so; `by`: in which right."""
+    decisions that say so; `by`: in which right; `conditions`: what narrows it further, None for nothing."""
 
     category: str
     title: str
@@ -62,6 +63,7 @@ class Part(Struct, frozen=True):
     until: int
     events: tuple[str, ...]
     by: By = By.SELF
+    conditions: Conditions | None = None
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -199,6 +201,7 @@ def _part(vocabulary: Vocabulary, category: str, held: Held) -> Part:
         until=held.until,
         events=held.events,
         by=held.by,
+        conditions=None if held.conditions == ANY else held.conditions,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from consent.conditions import Conditions
 from consent.model import Kind, Provision, State
 from gateway.consents.records import Part, Record, Sharing
 from gateway.errors import FieldFault, Invalid
@@ -27,7 +28,7 @@ LONGEST_DAYS = 3650
 class Decision(Struct, frozen=True, kw_only=True):
     """What the citizen wants of one record. `categories` and `fields` (full ids, `<category>/<field>`): for `give`,
     `refuse` and `renew` what it is about (none: all of the record); for `narrow` what is to be kept. `notice_hash`:
-    of the words they have read, for whatever permits anything."""
+    of the words they have read, for whatever permits anything; `conditions`: what narrows such a yes further."""
 
     record: str
     verb: Verb
@@ -35,6 +36,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     fields: tuple[str, ...] = ()
     days: int = 180
     notice_hash: str = ""
+    conditions: Conditions | None = None
 
 
 def taken_away(record: Record, sharing: Sharing, decision: Decision) -> Provision:

@@ -58,7 +58,8 @@ class Field(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 class Category(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A kind of record data. `critical`: an answer without it is not safe to rely on; `singular`: a citizen has
-    one record of it at most; `special`: UK GDPR Article 9 data."""
+    one record of it at most; `special`: UK GDPR Article 9 data. `dated_by`: the field whose date a consent's period
+    is about; where there is none, no record of it lies in any period."""
 
     code: Code
     record: Code
@@ -69,6 +70,7 @@ class Category(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     special: bool
     critical: bool
     singular: bool
+    dated_by: str = ""
     standard: str = ""
     fields: Annotated[dict[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")], Field], Meta(min_length=1)]
 
@@ -275,7 +277,7 @@ def load(folder: Path | None = None) -> Vocabulary:
     withheld = read(data / "withheld-reasons.yaml", WithheldReasons)
     reasons = _by_code(withheld.reasons, "reason")
     fields = MappingProxyType({code: frozenset(category.fields) for code, category in categories.items()})
-    _check(purposes, reasons, withheld)
+    _check(purposes, categories, reasons, withheld)
     agreements = _agreements(
         data / "agreements",
         lambda agreement: faults(
@@ -346,12 +348,22 @@ def _by_code(values: Iterable[T], what: str) -> Mapping[str, T]:
     return MappingProxyType(keyed)
 
 
-def _check(purposes: Mapping[str, Purpose], reasons: Mapping[str, Reason], withheld: WithheldReasons) -> None:
+def _check(
+    purposes: Mapping[str, Purpose],
+    categories: Mapping[str, Category],
+    reasons: Mapping[str, Reason],
+    withheld: WithheldReasons,
+) -> None:
     for code, purpose in purposes.items():
         if purpose.parent != code.rpartition(".")[0]:
             raise PolicyFolderError(f"purposes.yaml: the parent of {code} must be its code up to the last dot")
         if purpose.parent and purpose.parent not in purposes:
             raise PolicyFolderError(f"purposes.yaml: the parent of {code} is not there")
+    for code, category in categories.items():
+        if category.dated_by and getattr(category.fields.get(category.dated_by), "type", "") != "date":
+            raise PolicyFolderError(
+                f"categories.yaml: {code} is dated by {category.dated_by}, which is no date of it"
+            )
     if missing := sorted(set(WithheldReason) - set(reasons)):
         raise PolicyFolderError(f"withheld-reasons.yaml: {missing[0]} has no sentence")
     for code, reason in reasons.items():

@@ -24,7 +24,7 @@ from gateway.web.consent import examples
 from gateway.web.record_queries import ASK, PREVIEW
 from tests.faults.inside import call, entry_types, inside, log_size
 from tests.fixtures.citizens import Desk
-from tests.fixtures.commons import World, question
+from tests.fixtures.commons import World, content_of, question
 
 TRUST = ("xzz01-discharge", "discharge-coordinator")
 COUNCIL = ("e06999901-adult-social-care", "housing-officer")
@@ -203,7 +203,7 @@ def test_what_belongs_to_one_citizen_does_not_exist_for_another(world: World) ->
         nothing[accept] = other.get(f"/v1/consent/receipts/rcp_{uuid.uuid4()}", accept)
         for id in (f"rcp_{event}", event, f"cns_{event}", f"rcp_{event.upper()}", f"rcp_{event}%00"):
             theirs = other.get(f"/v1/consent/receipts/{id}", accept)
-            assert (theirs.status_code, theirs.content) == (404, nothing[accept].content), id
+            assert (theirs.status_code, content_of(theirs)) == (404, content_of(nothing[accept])), id
             assert list(theirs.headers) == list(nothing[accept].headers)
         assert mine.get(given["receipt"], accept).status_code == 200
     assert event not in other.get("/v1/consent/history").text
@@ -213,7 +213,7 @@ def test_what_belongs_to_one_citizen_does_not_exist_for_another(world: World) ->
     assert disclosed not in other.get("/v1/consent/uses").text
     assert mine.get(f"/v1/consent/uses/{disclosed}/proof").status_code == 200
     theirs, none = (other.get(f"/v1/consent/uses/{id}/proof") for id in (disclosed, str(uuid.uuid4())))
-    assert (theirs.status_code, theirs.content) == (404, none.content)
+    assert (theirs.status_code, content_of(theirs)) == (404, content_of(none))
     assert event not in other.get("/v1/consent/records").text
     assert event not in other.get(f"/v1/consent/records/{record}").text
     assert mine.get("/v1/consent/history").content == before
@@ -246,7 +246,7 @@ def test_a_notice_to_one_organisation_does_not_exist_for_another(world: World) -
         for other in (COUNCIL, CHARITY):
             theirs = httpx.request(method.upper(), world.url + address, headers=world.headers(*other))
             nothing = httpx.request(method.upper(), world.url + unknown, headers=world.headers(*other))
-            assert (theirs.status_code, theirs.content) == (404, nothing.content), address
+            assert (theirs.status_code, content_of(theirs)) == (404, content_of(nothing)), address
             assert list(theirs.headers) == list(nothing.headers)
     assert told["notice"] not in world.get("/v1/consent-notices", *COUNCIL).text
     assert told["notice"] in world.get("/v1/consent-notices").text, "the others' tries were no answers"
@@ -318,7 +318,7 @@ def test_what_belongs_to_one_organisation_does_not_exist_for_another(world: Worl
         assert mine.status_code == (404 if "consent" in name else 200), name
         for other in (COUNCIL, CHARITY):
             theirs = world.get(address, *other)
-            assert (theirs.status_code, theirs.content) == (404, nothing.content), name
+            assert (theirs.status_code, content_of(theirs)) == (404, content_of(nothing)), name
             assert list(theirs.headers) == list(nothing.headers)
 
 

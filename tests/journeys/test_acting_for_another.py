@@ -27,7 +27,7 @@ from gateway.sandbox import person_id, story
 from gateway.web.consent import examples
 from tests.consent.decisions import VISITS, decision
 from tests.fixtures.citizens import Desk
-from tests.fixtures.commons import World, running
+from tests.fixtures.commons import World, content_of, running
 
 CHARITY_TERM = "Support from the charity, if the patient agrees"
 DAY_S = 86_400
@@ -168,7 +168,7 @@ def test_what_is_kept_from_those_who_act_is_not_there_for_them(town: World) -> N
     cared.give(record, ["support.plan"])
     gone = carer.get(f"/v1/consent/records/{record}?authority={id}")
     nothing = carer.get(f"/v1/consent/records/rec_{'0' * 24}?authority={id}")
-    assert (gone.status_code, gone.content) == (404, nothing.content)
+    assert (gone.status_code, content_of(gone)) == (404, content_of(nothing))
     rows = carer.get(f"/v1/consent/records?authority={id}").json()["records"]
     assert "support.plan" not in {part["category"] for one in rows for part in one["categories"]}
     told = carer.get(f"/v1/consent/history?authority={id}").json()["decisions"]
@@ -216,7 +216,7 @@ def test_an_authority_of_somebody_else_is_one_that_does_not_exist(town: World) -
     for path in paths:
         theirs = stranger.get(f"/v1/consent/{path}?authority={id}")
         nothing = stranger.get(f"/v1/consent/{path}?authority={uuid.uuid4()}")
-        assert (theirs.status_code, theirs.content) == (404, nothing.content), path
+        assert (theirs.status_code, content_of(theirs)) == (404, content_of(nothing)), path
     for method, path in (("POST", f"records/{record}/withdraw"), ("DELETE", f"authorities/{id}")):
         theirs = stranger.request(method, f"/v1/consent/{path}?authority={id}")
         assert theirs.status_code == 404, path

@@ -303,6 +303,52 @@ def test_an_objection_is_foreseen_listed_shown_at_its_record_and_taken_back_ther
     assert desk.get("/v1/consent/objections").json() == {"objections": []}
 
 
+def test_what_narrows_a_consent_bites_at_the_next_question(world: World, told: Story, desk: Desk) -> None:
+    def give(**conditions: Any) -> dict[str, Any]:
+        record = desk.record(CHARITY_TERM)
+        if record["state"] == "given":
+            assert desk.post(f"/v1/consent/records/{record['id']}/withdraw").status_code == 200
+        words = desk.notice(record["id"])["hash"]
+        sent = {"categories": ["support.plan"], "notice_hash": words, "conditions": conditions}
+        reply = desk.decide(record["id"], "give", **sent)
+        assert reply.status_code == 201, reply.text
+        return plan_row(asked(world, told))
+
+    whole = give()
+    assert whole["items"] > 0
+    later = give(period_from="2090-01-01")
+    assert (later["state"], later.get("items", 0), later["reason"]) == ("empty", 0, "consent-scope")
+    since = give(period_from="1990-01-01", period_to="2089-12-31")
+    assert (since["state"], since["items"], since["reason"]) == ("redacted", whole["items"], "consent-scope")
+    [part] = [one for one in desk.record(CHARITY_TERM)["categories"] if one["category"] == "support.plan"]
+    assert part["conditions"]["period_from"] == "1990-01-01"
+    assert give(roles=["benefits-officer"])["state"] == "withheld"
+    assert give(frequency={"times": 1, "days": 7})["state"] == "withheld"  # it was asked above already
+    give(access_modes=["view"])
+    duties = {duty["type"] for duty in asked(world, told)["obligations"]}
+    assert "view-only" in duties
+
+
+@pytest.mark.parametrize(
+    ("conditions", "pointer"),
+    [
+        ({"roles": ["nobody"]}, "/conditions/roles/0"),
+        ({"period_from": "2026-02-01", "period_to": "2026-01-01"}, "/conditions/period_to"),
+        ({"period_from": "yesterday"}, "/conditions/period_from"),
+        ({"access_modes": ["print"]}, "/conditions/access_modes/0"),
+        ({"frequency": {"times": 0, "days": 7}}, "/conditions/frequency/times"),
+    ],
+)
+def test_conditions_that_cannot_be_kept_are_pointed_at(
+    desk: Desk, conditions: dict[str, Any], pointer: str
+) -> None:
+    record = desk.record(CHARITY_TERM)
+    words = desk.notice(record["id"])["hash"]
+    reply = desk.decide(record["id"], "give", categories=["support.plan"], notice_hash=words, conditions=conditions)
+    assert reply.status_code == 422
+    assert [fault["pointer"] for fault in reply.json()["errors"]] == [pointer]
+
+
 def test_an_opt_out_is_foreseen_and_shown_with_the_way_back(desk: Desk) -> None:
     def shown() -> dict[str, Any]:
         [one] = desk.get("/v1/consent/opt-outs").json()["opt_outs"]

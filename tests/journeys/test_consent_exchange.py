@@ -114,6 +114,17 @@ def test_a_record_about_somebody_else_is_not_taken_over(towns: list[World], form
     assert [why for _, why in taken.left_out] == ["it is not said to be about this citizen."]
 
 
+@pytest.mark.parametrize("form", ["fhir", "govstack"])
+def test_an_id_that_is_of_a_decision_about_somebody_else_is_a_conflict_and_not_known(
+    towns: list[World], form: str
+) -> None:
+    mine, other = citizen(), normalise(NHS_NUMBER, story("redacted-fields").identifiers[NHS_NUMBER])
+    text = exchange.exported(towns[0].settings, mine, form).replace(mine.value, other.value)
+    taken = asyncio.run(exchange.imported(towns[0].settings, other, text.encode(), form, "staff-2"))
+    assert (taken.recorded, taken.known) == (0, 0)
+    assert {why for _, why in taken.left_out} == {"its id is that of a decision about somebody else here."}
+
+
 def test_what_was_narrowed_by_who_does_not_know_our_extension_is_not_taken_over_wider(towns: list[World]) -> None:
     content = json.loads(exchange.exported(towns[0].settings, citizen(), "fhir"))
     for change in (

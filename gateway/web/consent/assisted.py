@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from consent.model import Provision
@@ -19,6 +20,7 @@ from gateway.model import Caller
 from gateway.policy.vocabulary import Vocabulary
 from gateway.web.bearer import active
 from gateway.web.consent import examples
+from gateway.web.consent.conditions import Conditions
 from gateway.web.consent.parts import AcceptLanguage, Parts, private, shown
 from gateway.web.consent.requests import CODE, AboutWhom, Category
 
@@ -53,6 +55,7 @@ class Body(BaseModel):
     evidence: str = Field(default="", pattern=HEX, description="SHA-256 of the paper or the recording.")
     notice_hash: str = Field(default="", pattern=HEX, description="Of the words you read out, to agree.")
     code: str = Field(default="", max_length=64, description="Of an opt-out.")
+    conditions: Conditions = Field(default_factory=Conditions, description="What narrows a yes further.")
     decided_by: AboutWhom | None = Field(default=None, description="Who decided, where it was not the citizen.")
 
 
@@ -117,4 +120,7 @@ def _provision(body: Body, law: Vocabulary, now: int, who: Caller) -> Provision:
     agreement = in_force(law, body.agreement, who.organisation, now)
     if not named and body.decision not in ON_WORDS:
         named = [(code, []) for code in sorted(consentable(law, agreement))]
-    return provision(law, agreement, named)
+    found = provision(law, agreement, named)
+    if body.decision not in ON_WORDS:
+        return found
+    return replace(found, conditions=body.conditions.narrowed(law, found.categories))

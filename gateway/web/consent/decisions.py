@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.consents.wishes import LONGEST_DAYS, Decision
 from gateway.web.consent import examples
 from gateway.web.consent.acting import Acting, acting
+from gateway.web.consent.conditions import Conditions
 from gateway.web.consent.parts import Parts, private, shown
 from gateway.web.consent.records import acknowledged
 
@@ -32,6 +33,7 @@ class Wanted(BaseModel):
     fields: list[Code] = Field(default_factory=list, max_length=256, description="As `<category>/<field>`.")
     days: int = Field(default=180, ge=1, le=LONGEST_DAYS, description="How long you agree for.")
     notice_hash: str = Field(default="", max_length=64, description="Of the words you read, where you agree.")
+    conditions: Conditions = Field(default_factory=Conditions, description="What narrows a yes further.")
 
 
 def router(parts: Parts) -> APIRouter:
@@ -53,8 +55,15 @@ def router(parts: Parts) -> APIRouter:
             fields=tuple(wanted.fields),
             days=wanted.days,
             notice_hash=wanted.notice_hash,
+            conditions=wanted.conditions.narrowed(parts.desk.law(), _about(parts, wanted)),
         )
         done = await parts.deciding.decide(who[0], decision, actor=who[1])
         return private(acknowledged(done.event, done.seq), 201)
 
     return routes
+
+
+def _about(parts: Parts, wanted: Wanted) -> tuple[str, ...]:
+    """The categories that a decision is about: those it names, else all of the record."""
+    named = dict.fromkeys([*wanted.categories, *(full.partition("/")[0] for full in wanted.fields)])
+    return tuple(named) or parts.deciding.categories(wanted.record)

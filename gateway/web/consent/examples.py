@@ -33,6 +33,7 @@ RECORD: dict[str, Any] = {
             "until": 1795600000,
             "events": [_EVENT],
             "by": "self",
+            "conditions": None,
         }
     ],
     "ground": {

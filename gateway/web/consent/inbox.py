@@ -20,6 +20,7 @@ from gateway.errors import NotFound
 from gateway.web.consent import examples
 from gateway.web.consent.acting import Acting
 from gateway.web.consent.acting import acting as of_whom
+from gateway.web.consent.conditions import Conditions
 from gateway.web.consent.parts import AcceptLanguage, Parts, private, shown
 from gateway.web.consent.records import acknowledged
 from gateway.web.consent.requests import Category, categories
@@ -36,6 +37,7 @@ class RequestAnswer(BaseModel):
     )
     days: int = Field(default=0, ge=0, le=3650, description="For how long; 0: for as long as was asked.")
     notice_hash: str = Field(default="", max_length=64, description="Of the words you read, where you agree.")
+    conditions: Conditions = Field(default_factory=Conditions, description="What narrows a yes further.")
 
 
 def router(parts: Parts) -> APIRouter:
@@ -61,7 +63,9 @@ def router(parts: Parts) -> APIRouter:
     )
     async def answer(id: str, body: RequestAnswer, who: acting) -> Response:
         person, actor = who
-        reply = Reply(body.given, _provision(body), body.days, body.notice_hash)
+        named = tuple(one.code for one in body.categories)
+        conditions = body.conditions.narrowed(parts.desk.law(), named)
+        reply = Reply(body.given, _provision(body), body.days, body.notice_hash, conditions)
         event, seq = await answering.answer(person, _id(id), reply, actor=actor)
         return private(acknowledged(event.id, seq), 201)
 
