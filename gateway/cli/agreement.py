@@ -38,7 +38,7 @@ def check(
     for file in files:
         try:
             found = read(file, Agreement)
-            faults = list(wrong_with(found, vocabulary))
+            faults = list(dict.fromkeys(wrong_with(found, vocabulary)))
             faults += [] if found.id == file.stem else ["the id must be the name of the file"]
         except PolicyFolderError as error:
             faults = [str(error).removeprefix(f"{file.name}: ")]

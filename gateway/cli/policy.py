@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from gateway import activation
-from gateway.cli.shared import Data, Folder, out, register
+from gateway.cli.shared import Data, Folder, out, register, writable
 from gateway.consents import revisions
 from gateway.policy import activated, canaries, packing, signing
 from gateway.policy.bundle import build
@@ -54,7 +54,7 @@ def trust(
 
 @group.command("build")
 def build_(
-    to: Annotated[Path, typer.Option("--out", help="File to write.")],
+    to: Annotated[Path, typer.Option("--out", help="File to write.", callback=writable)],
     key: Annotated[Path, typer.Option(help="The steward's KEYID.private.pem.")],
     sequence: Annotated[int, typer.Option(help="Number of this law: larger than every one before.", min=1)],
     policies: Folder = None,

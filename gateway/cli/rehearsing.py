@@ -20,7 +20,7 @@ from gateway.audit.reader import Reader
 from gateway.audit.sealing import SealKey
 from gateway.audit.stream import Stream
 from gateway.cli.policy import group
-from gateway.cli.shared import Data, err, out, read
+from gateway.cli.shared import Data, err, out, read, writable
 from gateway.policy.archive import Archive
 from gateway.policy.bundle import Bundle, build
 from gateway.policy.comparison import Expected
@@ -63,7 +63,9 @@ def rehearse_(
     bundle: Annotated[Path, typer.Option(help="The law to try: a file of `commons policy build`, or a folder.")],
     since: Annotated[datetime.datetime, typer.Option(formats=["%Y-%m-%d"], help="From this day on (UTC).")],
     form: Annotated[Form, typer.Option("--format", help="How to report.")] = "text",
-    to: Annotated[Path | None, typer.Option("--out", help="File for the report. Default: print it.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--out", help="File for the report. Default: print it.", callback=writable)
+    ] = None,
     expect: Annotated[
         list[str] | None, typer.Option(help="A widening that is meant, as category=health,agency=uk/nhs/XZZ01.")
     ] = None,
@@ -90,7 +92,7 @@ def rehearse_(
     if to is None:
         sys.stdout.write(said)
     else:
-        to.write_text(said)
+        to.write_text(said, encoding="utf-8")
         out.print(f"{report.verdict(found)} See {to}.", soft_wrap=True)
     if not found.passes:
         raise typer.Exit(1)

@@ -44,6 +44,8 @@ def sentence(error: Exception) -> str:
         return "\n".join([f"{error.title}. {error.detail}".strip(), *faults])
     if isinstance(error, IdentifierError):
         return f"The identifier is not valid ({error.code}): expected {error.expected}."
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}."
     if isinstance(error, ValidationError):
         wrong = [f"COMMONS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         return "\n".join([*wrong, "Settings stand in the environment or in commons.env of the --data folder."])

@@ -38,6 +38,13 @@ def register(data: Path) -> Iterator[Connection]:
         engine.dispose()
 
 
+def writable(file: Path | None) -> Path | None:
+    """A file the operator wants written, refused before the work is done when its folder is not there."""
+    if file is not None and (file.is_dir() or not file.parent.is_dir()):
+        raise typer.BadParameter(f"{file} cannot be written: its folder must be there, and it no folder")
+    return file
+
+
 def read(file: Path) -> str:
     """The text of a file the operator named."""
     try:

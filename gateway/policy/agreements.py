@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from gateway.model import Disclosure
 from gateway.policy import conditions
 from gateway.policy.conditions import Code, Conditions, OptOut, PublicInterest, Sensitivity, Sentence
+from gateway.policy.mistakes import near
 
 OrganisationId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+$", max_length=64)]
 SourceId = Annotated[str, Meta(pattern=r"^[a-z]{2}/[a-z]+/[A-Za-z0-9]+/[a-z0-9-]+$", max_length=96)]
@@ -147,8 +148,13 @@ def faults(
             if (term.source, category) in seen:
                 yield f"{category} of {term.source} stands in two terms"
             seen.add((term.source, category))
-            unknown = sorted(set(names) - fields.get(category, frozenset()))
-            yield from (f"{category}/{name} is not in the vocabulary" for name in unknown)
+            if category not in fields:
+                yield f"category {category} is not in the vocabulary; {near(category, fields)}"
+                continue
+            unknown = sorted(set(names) - fields[category])
+            yield from (
+                f"{category}/{name} is not in the vocabulary; {near(name, fields[category])}" for name in unknown
+            )
             if len(set(names)) != len(names):
                 yield f"{category} of {term.source} names a field twice"
 

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from gateway.policy import mistakes
+
 T = TypeVar("T")
 
 
@@ -46,6 +48,9 @@ def parse(text: str) -> Any:
     """The value of one YAML text. Raises PolicyFolderError."""
     try:
         return yaml.load(text, _Strict)  # noqa: S506  # _Strict is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise PolicyFolderError(f"{where}this is not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise PolicyFolderError(" ".join(str(error).split())) from error
 
@@ -53,6 +58,14 @@ def parse(text: str) -> Any:
 def read(path: Path, kind: type[T]) -> T:
     """The file at `path` as a `kind`. Raises PolicyFolderError, naming the file and the member that is wrong."""
     try:
-        return msgspec.convert(parse(path.read_text(encoding="utf-8")), kind)
-    except (OSError, UnicodeDecodeError, msgspec.ValidationError, PolicyFolderError) as error:
+        text = path.read_text(encoding="utf-8")
+        value = parse(text)
+    except OSError as error:
+        raise PolicyFolderError(f"{path.name}: it cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, PolicyFolderError) as error:
         raise PolicyFolderError(f"{path.name}: {error}") from error
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        root = yaml.compose(text, yaml.SafeLoader)
+        raise PolicyFolderError(f"{path.name}: {mistakes.told(error, root, kind)}") from error

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -32,6 +33,8 @@ SCOPE = "commons-policy"
 
 PRIVATE = ".private.pem"
 PUBLIC = ".pem"
+_KEYID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""The id is a file's name, and stands in the record of every activation."""
 
 Trusted = Mapping[str, ec.EllipticCurvePublicKey]
 """Key id → the public key of a steward."""
@@ -56,7 +59,10 @@ class _Payload(Struct, frozen=True, forbid_unknown_fields=True):
 
 def make_key(folder: Path, keyid: str = "") -> tuple[str, Path]:
     """A new key pair of a steward in `folder`: `KEYID.private.pem` (mode 0600) and `KEYID.pem`. Gives the id,
-    which is made from the key unless one is given, and the private file. Raises KeyringError when it exists."""
+    which is made from the key unless one is given, and the private file. Raises KeyringError when it exists, or the
+    id could be no file's name."""
+    if keyid and not _KEYID.fullmatch(keyid):
+        raise KeyringError("a key id is up to 100 letters, digits, dots, - and _, such as steward-2026")
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

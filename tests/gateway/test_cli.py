@@ -257,6 +257,23 @@ def test_an_agreement_with_a_mistake_is_named_before_it_is_signed(commons: Run, 
     assert not (tmp_path / "law.tar.gz").exists()
 
 
+def test_a_file_that_cannot_be_written_is_a_sentence_and_not_a_trace(commons: Run, tmp_path: Path) -> None:
+    steward = tmp_path / "steward"
+    assert commons("policy", "keys", "--out", str(steward), "--keyid", "one").status == 0
+    nowhere = str(tmp_path / "no" / "law.tar.gz")
+    key = ("--key", str(steward / "one.private.pem"), "--sequence", "1")
+    since = ("--bundle", str(POLICIES), "--since", "2026-01-01")
+    for command_ in (("build", *key), ("rehearse", *since)):
+        refused = commons("policy", *command_, "--out", nowhere)
+        assert refused.status == 2, refused.said
+        assert "cannot be written" in refused.said
+    (tmp_path / "file").write_text("")
+    refused = commons("policy", "keys", "--out", str(tmp_path / "file"))
+    assert refused.status == 1
+    assert "File exists" in refused.said
+    assert "letters, digits" in commons("policy", "keys", "--out", str(steward), "--keyid", "../one").said
+
+
 def test_a_gateway_without_a_law_does_not_start(commons: Run) -> None:
     commons("keys", "init")
     commons("migrate")
