@@ -43,7 +43,8 @@ def check(
         except PolicyFolderError as error:
             faults = [str(error).removeprefix(f"{file.name}: ")]
         wrong += bool(faults)
-        out.print(f"{file.name}: {'; '.join(faults) or 'right'}", soft_wrap=True, markup=False, highlight=False)
+        for fault in faults or ["right"]:
+            out.print(f"{file.name}: {fault}", soft_wrap=True, markup=False, highlight=False)
     sys.exit(1 if wrong else 0)
 
 

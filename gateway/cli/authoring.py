@@ -85,15 +85,14 @@ def ask(
     declared_reason: Annotated[str, typer.Option(help="A reason that is declared, as vital-interests.")] = "",
     training: Annotated[list[str] | None, typer.Option(help="What the user is trained in; repeat it.")] = None,
     at: Annotated[
-        datetime.datetime | None,
-        typer.Option(formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d"], help="When, in Europe/London. Default: now, at noon."),
-    ] = None,
+        str, typer.Option(help="When, in ISO 8601; without an offset by UK clocks. Default: today, Wednesday noon.")
+    ] = "",
     policies: Folder = None,
 ) -> None:
     """May X see Y for P? Answered from the law alone, in the position that the options describe; about somebody
     without restriction, objection or opt-out. Exit status 1 when the answer is no everywhere."""
     vocabulary = load(policies)
-    now = int(at.replace(tzinfo=LONDON).timestamp()) if at else int(time.time())
+    now = _instant(at) if at else int(time.time())
     minute, weekday = local(now) if at else (12 * 60, 2)
     question = Question(
         organisation, category, purpose, role, source, agreement, consent, relationship, declared_reason,
@@ -125,6 +124,16 @@ def manifest(policies: Folder = None) -> None:
         out.print(f"Wrote {path.relative_to(folder)}", highlight=False, soft_wrap=True)
     if not current:
         out.print("All of it is current.")
+
+
+def _instant(text: str) -> int:
+    try:
+        found = datetime.datetime.fromisoformat(text)
+        return int((found if found.tzinfo else found.replace(tzinfo=LONDON)).timestamp())
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(
+            "write it as 2026-04-01T21:30 or 2026-04-01T20:30:00Z", param_hint="--at"
+        ) from None
 
 
 def _line(one: Answered) -> str:

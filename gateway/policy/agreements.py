@@ -122,22 +122,16 @@ def faults(
     for party in agreement.parties:
         if (party.role == "processor") is not (party.capacity == "processor"):
             yield f"{party.organisation} must be a processor both by role and by capacity, or by neither"
-    yield from (f"purpose {code} is not in the code list" for code in agreement.purposes if code not in purposes)
-    yield from (f"role {code} is not in the code list" for code in agreement.roles.any_of if code not in roles)
-    for what, asked, known in (
-        ("training", agreement.roles.training, training),
-        ("relationship", agreement.conditions.relationships, relationships),
-    ):
-        unknown = [code for code in asked if known and code not in known]
-        yield from (
-            f"{what} {code} is not in roles.yaml, which knows {', '.join(sorted(known))}" for code in unknown
-        )
-    hours = agreement.conditions.hours
-    if hours and conditions.minute(hours.since) >= conditions.minute(hours.until):
-        yield "its hours end before they begin"
-    yield from (
-        f"role {code} is not in the code list" for code in agreement.conditions.sensitivity if code not in roles
+    asked_for = (
+        ("purpose", agreement.purposes, purposes),
+        ("role", (*agreement.roles.any_of, *agreement.conditions.sensitivity), roles),
+        ("training", agreement.roles.training, training or agreement.roles.training),
+        ("relationship", agreement.conditions.relationships, relationships or agreement.conditions.relationships),
     )
+    for what, asked, known in asked_for:
+        unknown = [code for code in asked if code not in known]
+        yield from (f"{what} {code} is not in the code list; {near(code, known)}" for code in unknown)
+    yield from _asked_beside(agreement)
     organisations = {party.organisation for party in agreement.parties}
     seen: set[tuple[str, str]] = set()
     for term in agreement.terms:
@@ -157,6 +151,18 @@ def faults(
             )
             if len(set(names)) != len(names):
                 yield f"{category} of {term.source} names a field twice"
+
+
+def _asked_beside(agreement: Agreement) -> Iterator[str]:
+    """What is wrong with its conditions. Vital interests and safeguarding are shared only when somebody says why
+    (`limits/reason_where_asked`)."""
+    hours = agreement.conditions.hours
+    if hours and conditions.minute(hours.since) >= conditions.minute(hours.until):
+        yield "its hours end before they begin"
+    vital = any(term.lawful_basis == "6(1)(d)" for term in agreement.terms)
+    guards = any(code.split(".")[0] == "safeguarding" for code in agreement.purposes)
+    if (vital or guards) and not agreement.conditions.declared_reasons:
+        yield "it rests on vital interests or is for safeguarding, and names no declared_reasons"
 
 
 def _bases(term: Term, lawful: Mapping[str, int], confidentiality: frozenset[str]) -> Iterator[str]:

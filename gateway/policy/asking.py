@@ -7,7 +7,6 @@ and a yes names what it hangs on.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
@@ -17,6 +16,7 @@ from gateway.policy.agreements import Agreement
 from gateway.policy.embedded import EmbeddedJudge
 from gateway.policy.explain import explain
 from gateway.policy.facts import CallerFacts, ConsentFacts, Facts, PairFacts, PersonFacts, RequestFacts
+from gateway.policy.mistakes import near
 from gateway.policy.vocabulary import Vocabulary
 
 
@@ -39,17 +39,16 @@ class Question(Struct, frozen=True):
 
 
 class Unknown(Struct, frozen=True):
-    """A name of a question that the law does not know: of what (`category`, `source` …), and what may be meant."""
+    """A name of a question that the law does not know: of what (`category`, `source` …), and what is `known`."""
 
     what: str
     name: str
-    near: tuple[str, ...]
+    known: tuple[str, ...]
 
     @property
     def sentence(self) -> str:
         """What is wrong, and what may be meant."""
-        meant = f"; is {' or '.join(self.near)} meant?" if self.near else ""
-        return f"the law knows no {self.what} {self.name}{meant}"
+        return f"the law knows no {self.what} {self.name}; {near(self.name, self.known)}"
 
 
 class Answered(Struct, frozen=True):
@@ -83,7 +82,7 @@ def unknown(question: Question, vocabulary: Vocabulary) -> Iterator[Unknown]:
     for what, names, names_known in known:
         for name in names:
             if name and name not in names_known:
-                yield Unknown(what, name, tuple(difflib.get_close_matches(name, names_known, n=3)))
+                yield Unknown(what, name, tuple(names_known))
 
 
 def answer(question: Question, vocabulary: Vocabulary, judge: EmbeddedJudge, now: int) -> list[Answered]:

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.policy.agreements import Agreement, Term
 from gateway.policy.conditions import Conditions
-from gateway.policy.vocabulary import Vocabulary
+from gateway.policy.vocabulary import Named, Role, Vocabulary
 
 REFUSAL = {
     "explain": "A refusal says why.",
@@ -57,26 +57,35 @@ def asked_for(agreement: Agreement, vocabulary: Vocabulary) -> Iterator[str]:
     else:
         yield "Any user of the system; no role is asked for."
     if roles.training:
-        yield f"The user's training must be in force: {', '.join(roles.training)}."
-    yield from conditions_in_words(agreement.conditions)
+        yield f"The user's training must be in force: {_called(roles.training, vocabulary.training)}."
+    yield from _conditions(agreement.conditions, vocabulary)
 
 
-def conditions_in_words(conditions: Conditions) -> Iterator[str]:
-    """The conditions that an agreement makes, a sentence each; none for what it does not ask."""
+def _conditions(conditions: Conditions, vocabulary: Vocabulary) -> Iterator[str]:
+    """The conditions that an agreement makes, a sentence each; none for what it does not ask, but break-glass."""
     if hours := conditions.hours:
-        yield f"Only from {hours.since} until {hours.until} by UK clocks, on {', '.join(hours.weekdays)}."
+        days = ", ".join(day.capitalize() for day in hours.weekdays)
+        yield f"Only from {hours.since} until {hours.until} by UK clocks, on {days}."
     if often := conditions.frequency:
         yield f"At most {often.times} answers about one person in any {often.days} days."
     if conditions.relationships:
-        yield f"For direct care the register must know a relationship: {', '.join(conditions.relationships)}."
+        known = _called(conditions.relationships, vocabulary.relationships)
+        yield f"For direct care the register must know a relationship: {known}."
     if conditions.declared_reasons:
         yield f"A reason must be declared: {', '.join(conditions.declared_reasons)}."
     for role, labels in sorted(conditions.sensitivity.items()):
-        yield f"The role {role} sees no more than: {', '.join(sorted(labels))}."
+        yield f"{_called([role], vocabulary.roles)} sees no more than: {', '.join(sorted(labels))}."
     if conditions.overrides:
         yield f"Break-glass may lift what can be lifted, for: {', '.join(conditions.overrides)}."
+    else:
+        yield "Break-glass lifts nothing."
     if conditions.suppress_counts_below:
         yield f"Counts of fewer than {conditions.suppress_counts_below} people are not shown to others."
+
+
+def _called(codes: Iterable[str], known: Mapping[str, Named | Role]) -> str:
+    """Codes with their names, where the vocabulary has them."""
+    return ", ".join(f"{known[code].title} ({code})" if code in known else code for code in codes)
 
 
 def _term(term: Term, vocabulary: Vocabulary) -> Iterator[str]:

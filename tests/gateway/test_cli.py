@@ -297,6 +297,35 @@ def test_a_new_version_of_an_agreement_says_by_its_status_whether_it_widens(comm
     assert commons("agreement", "diff", str(policies), str(policies)).status == 0
 
 
+@pytest.mark.parametrize(
+    ("at", "status"),
+    [
+        ("2026-07-01T12:00", 0),
+        ("2026-07-01T19:30:00Z", 1),
+        ("2026-07-01T19:30", 0),
+        ("2026-07-01T20:30:00+01:00", 1),
+        ("2026-07-05T12:00", 1),
+        ("2031-07-02T12:00", 1),
+        ("noon", 2),
+    ],
+    ids=[
+        "in hours",
+        "UTC, after hours",
+        "UK clocks, in hours",
+        "an offset",
+        "a Sunday",
+        "years after",
+        "no instant",
+    ],
+)
+def test_the_law_is_asked_about_an_instant(commons: Run, at: str, status: int) -> None:
+    question = ("uk/council/E06999901", "benefits.council-tax", "benefits.council-tax-support")
+    position = ("--role", "benefits-officer", "--agreement", "dsa-2026-060")
+    found = commons("policy", "ask", *question, *position, "--at", at)
+    assert found.status == status, found.said
+    assert "Traceback" not in found.said
+
+
 def test_an_agreement_is_checked_and_read(commons: Run, tmp_path: Path) -> None:
     one = Path(__file__).parents[2] / "policies" / "data" / "agreements" / "dsa-2026-070.yaml"
     assert "dsa-2026-070.yaml: right" in commons("agreement", "check", str(one)).said
@@ -304,7 +333,10 @@ def test_an_agreement_is_checked_and_read(commons: Run, tmp_path: Path) -> None:
     wrong.write_text(one.read_text().replace("safeguarding-lead", "gossip").replace("6(1)(c)", "6(1)(z)"))
     refused = commons("agreement", "check", str(wrong))
     assert refused.status == 1
-    assert "role gossip is not in the code list; 6(1)(z) is not an Article 6 basis" in refused.said
+    assert "dsa-2026-070.yaml: role gossip is not in the code list; known are analyst" in refused.said
+    assert refused.said.count("dsa-2026-070.yaml: 6(1)(z) is not an Article 6 basis") == 1
+    wrong.write_text(one.read_text().replace("declared_reasons: [safeguarding-child]", "overrides: []"))
+    assert "names no declared_reasons" in commons("agreement", "check", str(wrong)).said
     assert "Safeguarding lead" in commons("agreement", "explain", "dsa-2026-070").said
     assert commons("agreement", "explain", str(wrong)).status == 1
     assert "there is no agreement dsa-0" in commons("agreement", "explain", "dsa-0").said
