@@ -118,9 +118,14 @@ def _expected(said: list[str], file: Path | None) -> tuple[Expected, ...]:
     wanted = [dict(part.partition("=")[::2] for part in one.split(",")) for one in said]
     try:
         listed = msgspec.convert(parse(read(file)) if file else [], list[Expected])
-        return (*msgspec.convert(wanted, tuple[Expected, ...]), *listed)
+        meant = (*msgspec.convert(wanted, tuple[Expected, ...]), *listed)
     except (msgspec.ValidationError, PolicyFolderError):
         raise typer.BadParameter("agency, purpose, category and rule may be named", param_hint="--expect") from None
+    if any(not value for one in wanted for value in one.values()) or Expected() in meant:
+        raise typer.BadParameter(
+            "what is meant must be named: nothing would mean everything", param_hint="--expect"
+        )
+    return meant
 
 
 @contextlib.contextmanager

@@ -52,13 +52,14 @@ class Verdictlike(Protocol):
 
 class Change(Struct, frozen=True):
     """How one (source, category) differs. `gained` and `lost` are fields; `rule` is the one that makes the
-    difference: `limits/NAME`, `grounds/NAME`, `terms` where only the fields differ, or `reason/CODE` where the log
-    does not tell which limit was broken."""
+    difference: `limits/NAME`, `grounds/NAME`, or `terms` where only the fields differ. `reason`: the code by which
+    one of both refuses."""
 
     direction: Direction
     rule: str
     gained: tuple[str, ...]
     lost: tuple[str, ...]
+    reason: str = ""
 
 
 def compare(before: Verdictlike, after: Verdictlike) -> Change | None:
@@ -68,20 +69,18 @@ def compare(before: Verdictlike, after: Verdictlike) -> Change | None:
     if not gained and not lost:
         return None
     if not before.allow:
-        return Change("opened", _cause(before, after), gained, lost)
+        return Change("opened", _cause(before, after), gained, lost, before.reason)
     if not after.allow:
-        return Change("closed", _cause(after, before), gained, lost)
+        return Change("closed", _cause(after, before), gained, lost, after.reason)
     return Change("widened" if gained else "narrowed", "terms", gained, lost)
 
 
 def _cause(refused: Verdictlike, allowed: Verdictlike) -> str:
     """Which rule stands between a refusal and a permission: a limit that one of them broke, one that is kept from
-    the agency before the one it was told of, else the ground that only the other had."""
+    the agency before the one it was told of; else every limit held, and the other had a ground."""
     if broken := (*refused.hidden, *refused.broken):
         return f"limits/{broken[0]}"
-    if refused.reason == "legal-basis-not-permitted" and allowed.grounds:
-        return f"grounds/{allowed.grounds[0]}"
-    return f"reason/{refused.reason}"
+    return f"grounds/{allowed.grounds[0]}" if allowed.grounds else "terms"
 
 
 class Key(Struct, frozen=True, order=True):
@@ -96,7 +95,7 @@ class Key(Struct, frozen=True, order=True):
 
 class Group(Struct, frozen=True):
     """All changes of one key: how many decisions, and in them how many accesses (a category of a source each),
-    which fields, and some decisions to look at."""
+    which fields, for which reasons one of both laws refuses, and some decisions to look at."""
 
     key: Key
     decisions: int
@@ -104,6 +103,7 @@ class Group(Struct, frozen=True):
     gained: tuple[str, ...]
     lost: tuple[str, ...]
     examples: tuple[str, ...]
+    reasons: tuple[str, ...] = ()
 
     @property
     def widens(self) -> bool:
@@ -130,6 +130,7 @@ class Tally:
             accesses=found.accesses + 1,
             gained=tuple(sorted({*found.gained, *change.gained})),
             lost=tuple(sorted({*found.lost, *change.lost})),
+            reasons=tuple(sorted({*found.reasons, change.reason} - {""})),
             examples=(*found.examples, decision)[:EXAMPLES] if another else found.examples,
         )
 

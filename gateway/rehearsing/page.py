@@ -17,7 +17,8 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #0b0c0c }
 h1 { font-size: 1.8rem } h2 { font-size: 1.25rem; margin-top: 2rem }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .35rem .6rem; vertical-align: top; border-bottom: 1px solid #b1b4b6 }
+th, td { text-align: left; padding: .35rem .6rem; vertical-align: top; border-bottom: 1px solid #b1b4b6;
+  overflow-wrap: anywhere }
 td.number, th.number { text-align: right }
 .stop { border-left: 6px solid #d4351c; padding-left: 1rem }
 .go { border-left: 6px solid #00703c; padding-left: 1rem }
@@ -47,14 +48,14 @@ def page(found: Rehearsed) -> str:
 def _charts(found: Rehearsed) -> Iterator[str]:
     if not found.groups:
         return
-    yield "<h2>By direction</h2>"
+    yield "<p>Counted are accesses: a category of a source in one decision each.</p><h2>By direction</h2>"
     directions: dict[str, int] = {}
     for one in found.groups:
-        directions[one.key.direction] = directions.get(one.key.direction, 0) + one.decisions
-    yield _bars(directions, "Changes by direction", _COLOURS)
+        directions[one.key.direction] = directions.get(one.key.direction, 0) + one.accesses
+    yield _bars(directions, "Accesses by direction", _COLOURS)
     for member in MEMBERS:
         yield f"<h2>By {member}</h2>"
-        yield _bars(totals(found.groups, member), f"Changes by {member}", {})  # type: ignore[arg-type]  # one of four
+        yield _bars(totals(found.groups, member), f"Accesses by {member}", {})  # type: ignore[arg-type]  # one of four
 
 
 def _bars(counts: Mapping[str, int], title: str, colours: Mapping[str, str]) -> str:
@@ -82,9 +83,9 @@ def _table(found: Rehearsed) -> Iterator[str]:
     if not found.groups:
         yield "<p>There is none: every decision stays as it was.</p>"
         return
-    head = ("Change", "Category", "Agency", "Purpose", "Rule", "Fields", "Such as")
+    head = ("Change", "Category", "Agency", "Purpose", "Rule", "Refused for", "Fields", "Such as")
     yield "<table><thead><tr>" + "".join(f"<th>{name}</th>" for name in head)
-    yield '<th class="number">Decisions</th></tr></thead><tbody>'
+    yield '<th class="number">Decisions</th><th class="number">Accesses</th></tr></thead><tbody>'
     unexpected = set(found.unexpected)
     yield from (_line(one, unexpected=one in unexpected) for one in found.groups)
     yield "</tbody></table>"
@@ -99,9 +100,11 @@ def _line(one: Group, *, unexpected: bool) -> str:
         escape(one.key.agency),
         escape(one.key.purpose),
         escape(one.key.rule),
+        escape(", ".join(one.reasons)),
         "<br>".join(escape(name) for name in fields),
         escape(one.examples[0]),
     )
     row = "".join(f"<td>{cell}</td>" for cell in cells)
     marked = ' class="unexpected"' if unexpected else ""
-    return f'<tr{marked}>{row}<td class="number">{one.decisions}</td></tr>'
+    numbers = "".join(f'<td class="number">{number}</td>' for number in (one.decisions, one.accesses))
+    return f"<tr{marked}>{row}{numbers}</tr>"

@@ -29,7 +29,7 @@ _HELD = 20_000  # decisions under the new law that are remembered
 class Rehearsed(Struct, frozen=True):
     """What a rehearsal found. `decisions`: all that were looked at; of them `erased` hold no facts any more,
     `unknown` hold facts of another form, `unjudged` could not be judged under the new law; `flipped`
-    differ, in `accesses` (a category of a source each)."""
+    differ, in `accesses` (a category of a source each). `unmet`: widenings that were meant and did not happen."""
 
     revision: str
     since_ms: int
@@ -40,6 +40,12 @@ class Rehearsed(Struct, frozen=True):
     unjudged: int
     groups: tuple[Group, ...]
     unexpected: tuple[Group, ...]
+    unmet: tuple[Expected, ...] = ()
+
+    @property
+    def judged(self) -> int:
+        """How many decisions were judged anew."""
+        return self.decisions - self.erased - self.unknown - self.unjudged
 
     @property
     def accesses(self) -> int:
@@ -75,8 +81,14 @@ def rehearse(
             progress(streamed.place - stream.first, total)
     progress(total, total)
     groups = tally.groups()
-    meant = tuple(unexpected(groups, expected))
-    return Rehearsed(revision=bundle.revision, since_ms=since_ms, groups=groups, unexpected=meant, **counts)
+    return Rehearsed(
+        revision=bundle.revision,
+        since_ms=since_ms,
+        groups=groups,
+        unexpected=tuple(unexpected(groups, expected)),
+        unmet=tuple(one for one in expected if not any(group.widens and one.covers(group.key) for group in groups)),
+        **counts,
+    )
 
 
 def _look(streamed: Streamed, judge: _Judge, tally: Tally) -> str:

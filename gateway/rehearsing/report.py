@@ -28,8 +28,9 @@ def day(since_ms: int) -> str:
 
 def counted(found: Rehearsed) -> Iterator[str]:
     """What was looked at, in sentences."""
-    yield f"{found.decisions} decisions since {day(found.since_ms)}, judged again under revision {found.revision}."
-    accesses = f"{found.accesses} access{'' if found.accesses == 1 else 'es'}"
+    decisions = _many(found.decisions, "decision")
+    yield f"{decisions} since {day(found.since_ms)}, judged again under revision {found.revision}."
+    accesses = _many(found.accesses, "access", "es")
     yield f"{found.flipped} would have been decided otherwise, in {accesses} (a category of a source each)."
     if found.erased:
         yield f"{found.erased} could not be judged: their facts were erased."
@@ -37,6 +38,9 @@ def counted(found: Rehearsed) -> Iterator[str]:
         yield f"{found.unknown} could not be judged: their facts are of a form this version does not know."
     if found.unjudged:
         yield f"{found.unjudged} could not be judged under the new law: it fails on them."
+    for one in found.unmet:
+        named = ", ".join(f"{name}={value}" for name, value in msgspec.to_builtins(one).items() if value)
+        yield f"Said to be meant, and not found: {named}."
 
 
 def verdict(found: Rehearsed) -> str:
@@ -44,7 +48,10 @@ def verdict(found: Rehearsed) -> str:
     if found.unjudged:
         return "Stop: the new law does not answer every question."
     if found.unexpected:
-        return f"Stop: {len(found.unexpected)} kinds of access widen that nobody said were meant."
+        kinds = "1 kind of access widens" if len(found.unexpected) == 1 else f"{len(found.unexpected)} kinds widen"
+        return f"Stop: {kinds}, and nobody said that it was meant."
+    if not found.judged:
+        return f"Go on, but nothing was tried: no decision since {day(found.since_ms)} could be judged."
     return "Go on: nothing widens but what was said to be meant."
 
 
@@ -67,11 +74,17 @@ def text(found: Rehearsed) -> str:
 
 def _size(one: Group) -> str:
     """How many decisions, and accesses where they are more."""
-    decisions = f"{one.decisions} decision{'' if one.decisions == 1 else 's'}"
+    decisions = _many(one.decisions, "decision")
     return decisions if one.accesses == one.decisions else f"{decisions}, {one.accesses} accesses"
 
 
+def _many(number: int, what: str, ending: str = "s") -> str:
+    return f"{number} {what}{'' if number == 1 else ending}"
+
+
 def _fields(one: Group) -> Iterator[str]:
+    if one.reasons:
+        yield f"refused for: {', '.join(one.reasons)}"
     if one.gained:
         yield f"gained: {', '.join(one.gained)}"
     if one.lost:
@@ -92,6 +105,7 @@ def document(found: Rehearsed) -> dict[str, Any]:
         "erased": found.erased,
         "unknown": found.unknown,
         "unjudged": found.unjudged,
+        "unmet": msgspec.to_builtins(found.unmet),
         "groups": [
             msgspec.to_builtins(one.key)
             | {
@@ -99,6 +113,7 @@ def document(found: Rehearsed) -> dict[str, Any]:
                 "accesses": one.accesses,
                 "gained": list(one.gained),
                 "lost": list(one.lost),
+                "reasons": list(one.reasons),
                 "examples": list(one.examples),
                 "widens": one.widens,
                 "unexpected": one in unexpected,

@@ -274,6 +274,13 @@ def test_a_file_that_cannot_be_written_is_a_sentence_and_not_a_trace(commons: Ru
     assert "letters, digits" in commons("policy", "keys", "--out", str(steward), "--keyid", "../one").said
 
 
+@pytest.mark.parametrize("expect", ["category=", "", "categroy=health", "category"])
+def test_a_widening_that_names_nothing_is_not_taken_for_all_of_them(commons: Run, expect: str) -> None:
+    since = ("--bundle", str(POLICIES), "--since", "2026-01-01")
+    refused = commons("policy", "rehearse", *since, "--expect", expect)
+    assert (refused.status, "named" in refused.said) == (2, True)
+
+
 def test_a_gateway_without_a_law_does_not_start(commons: Run) -> None:
     commons("keys", "init")
     commons("migrate")

@@ -11,8 +11,13 @@ SHARED = Verdict(0, True, ("dose",), ("direct_care",))
 
 def test_what_is_kept_from_the_agency_is_what_makes_the_difference() -> None:
     refused = Verdict(0, False, broken=("care_relationship",), hidden=("court_order",), reason="no-relationship")
-    assert compare(refused, SHARED) == Change("opened", "limits/court_order", ("dose",), ())
-    assert compare(SHARED, refused) == Change("closed", "limits/court_order", (), ("dose",))
+    assert compare(refused, SHARED) == Change("opened", "limits/court_order", ("dose",), (), "no-relationship")
+    assert compare(SHARED, refused) == Change("closed", "limits/court_order", (), ("dose",), "no-relationship")
+
+
+def test_where_every_limit_holds_the_ground_makes_the_difference() -> None:
+    refused = Verdict(0, False, reason="consent-withdrawn")
+    assert compare(refused, SHARED) == Change("opened", "grounds/direct_care", ("dose",), (), "consent-withdrawn")
 
 
 def test_a_decision_about_several_sources_is_one_decision_and_several_accesses() -> None:

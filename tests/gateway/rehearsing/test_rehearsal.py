@@ -64,7 +64,7 @@ def test_an_access_that_opens_is_found_with_agency_purpose_category_and_rule(boo
     [opened] = [one for one in found.groups if one.key.direction == "opened"]
     key = opened.key
     assert (key.agency, key.purpose, key.category) == (TRUST, DISCHARGE, "support.plan")
-    assert key.rule == "reason/consent-not-given"
+    assert (key.rule, opened.reasons) == ("grounds/direct_care", ("consent-not-given",))
     assert opened.decisions == 2
     assert opened.examples == (f"dec_{first}", f"dec_{second}")
     assert "goal" in opened.gained
@@ -130,12 +130,27 @@ def test_each_form_of_the_report_tells_the_same_and_the_page_needs_nothing_else(
     assert "UNEXPECTED opened" in text
     assert document["groups"][0]["decisions"] == 2
     assert document["passes"] is False
-    for said in (TRUST, DISCHARGE, "support.plan", "reason/consent-not-given"):
+    for said in (TRUST, DISCHARGE, "support.plan", "grounds/direct_care", "consent-not-given"):
         assert said in text
         assert said in html
     assert html.count("<svg") == 5
     assert not re.search(r"<script|https?://|src=|@import|url\(", html)
-    assert "Go on" in report.verdict(tried(books, law))
+    assert "Go on: " in report.verdict(tried(books, law))
+
+
+def test_what_was_meant_and_did_not_happen_is_told(books: Books, law: Bundle) -> None:
+    books.write([question()])
+    meant, misspelt = Expected(category="support.plan"), Expected(category="suport", agency=TRUST)
+    found = tried(books, changed(law, wider), expected=(meant, misspelt))
+    assert (found.passes, found.unmet) == (True, (misspelt,))
+    assert f"not found: agency={TRUST}, category=suport." in report.text(found)
+
+
+def test_a_rehearsal_that_tried_nothing_says_so(books: Books, law: Bundle) -> None:
+    books.write([question()])
+    found = tried(books, changed(law, wider), (NOW + DAY) * 1000)
+    assert (found.judged, found.passes) == (0, True)
+    assert "nothing was tried" in report.verdict(found)
 
 
 def test_names_in_a_page_cannot_become_markup(books: Books, law: Bundle) -> None:
