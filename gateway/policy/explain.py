@@ -13,6 +13,9 @@ from typing import Protocol
 from gateway.policy.rules import Rule
 from gateway.policy.vocabulary import Vocabulary
 
+STRANGER = "known_person"
+"""The limit that whoever may not see a person is told of, whichever secret one they broke."""
+
 
 class Explained(Protocol):
     """What there is to explain: a model.Verdict, or one as it stands in the log."""
@@ -102,11 +105,10 @@ def explain(verdict: Explained, vocabulary: Vocabulary) -> list[str]:
     return [reason.agency, help_] if help_ else [reason.agency]
 
 
-def citizen_sentences(verdict: Explained, vocabulary: Vocabulary) -> list[str]:
+def citizen_sentences(verdict: Audited, vocabulary: Vocabulary) -> list[str]:
     """The same for the citizen it is about: the true reason whatever the disclosure, in their own words."""
     if not verdict.allow:
-        reason = vocabulary.reasons.get(verdict.reason)
-        return [reason.citizen if reason is not None else vocabulary.generic]
+        return _truly(verdict, vocabulary)
     said = [
         rule.citizen for name in verdict.grounds if (rule := vocabulary.rules.get(f"grounds/{name}")) is not None
     ]
@@ -116,15 +118,31 @@ def citizen_sentences(verdict: Explained, vocabulary: Vocabulary) -> list[str]:
     return list(dict.fromkeys(said))
 
 
+def _truly(verdict: Audited, vocabulary: Vocabulary) -> list[str]:
+    """Why it was refused. Where a secret limit was broken, the agency was told what a stranger's refusal says; that
+    is true only of what is wrong with the request itself."""
+    broken, hidden = (
+        [rule for name in names if (rule := vocabulary.rules.get(f"limits/{name}")) is not None]
+        for names in (verdict.broken, verdict.hidden)
+    )
+    secret = sorted((rule for rule in hidden if rule.about == "secret"), key=lambda rule: rule.order)
+    reason = vocabulary.reasons.get(verdict.reason)
+    said = [reason.citizen if reason is not None else vocabulary.generic]
+    if not secret:
+        return said
+    return [*said, secret[0].citizen] if any(rule.about == "request" for rule in broken) else [secret[0].citizen]
+
+
 def duty_rule(duty: str, vocabulary: Vocabulary) -> Rule | None:
     """The rule from which a duty of this type follows; None where the law in force knows of none."""
     owing = (rule for rule in vocabulary.rules.values() if rule.kind == "obligations")
     return next((rule for rule in owing if duty in (rule.duties or (rule.name.replace("_", "-"),))), None)
 
 
-def auditor_sentence(verdict: Audited, vocabulary: Vocabulary) -> str:
+def auditor_sentence(verdict: Audited, vocabulary: Vocabulary, *, known: bool = False) -> str:
     """What became of one (source, category), for whoever may know all: which ground carried it, which limits did
-    not hold, and which of them the agency was not told of."""
+    not hold, and which of them the agency was not told of. `known`: the facts say that the commons knows the
+    person, so that a refusal as of a stranger is only what the agency was told."""
     said = [f"{verdict.category} of {verdict.source or 'no source'}:"]
     if verdict.allow:
         said.append("shared.")
@@ -133,12 +151,26 @@ def auditor_sentence(verdict: Audited, vocabulary: Vocabulary) -> str:
             said.append(f"Under break-glass, declared as {verdict.override}.")
         return " ".join(said)
     said.append(f"refused ({verdict.reason}).")
-    said += _named("Does not hold", "limits", verdict.broken, vocabulary)
+    as_stranger = known and STRANGER in verdict.broken
+    broken = [name for name in verdict.broken if not (as_stranger and name == STRANGER)]
+    if as_stranger:
+        said.append("The agency is told what it would be told of a stranger.")
+    said += _named("Does not hold", "limits", broken, vocabulary)
     said += _named("Does not hold, and the agency is not told", "limits", verdict.hidden, vocabulary)
     if not verdict.broken and not verdict.hidden:
         reason = vocabulary.reasons.get(verdict.reason)
-        said.append(f"Every limit holds, and no ground carries it. {reason.agency if reason else ''}".rstrip())
-    return " ".join(said)
+        said.append("Every limit holds, and no ground carries it.")
+        said += [_rests(verdict, vocabulary), reason.agency if reason else ""]
+    return " ".join(filter(None, said))
+
+
+def _rests(verdict: Audited, vocabulary: Vocabulary) -> str:
+    """On what it would have to rest, by the agreement: which ground was looked for."""
+    lawful = vocabulary.lawful_bases.get(verdict.lawful_basis)
+    confidence = vocabulary.confidentiality_bases.get(verdict.confidentiality_basis)
+    if lawful is None or confidence is None:
+        return ""
+    return f"By the agreement it rests on Article {lawful.code} ({lawful.title}) and {confidence.title}."
 
 
 def _named(lead: str, kind: str, names: Iterable[str], vocabulary: Vocabulary) -> Iterator[str]:

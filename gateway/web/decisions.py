@@ -120,10 +120,11 @@ class _Telling:
         }
 
     def to_citizen(self, id: str, person: str, vocabulary: Vocabulary) -> dict[str, Any]:
-        """What the person it was about may know, unless they are to hear of that emergency later."""
+        """What the person it was about may know, unless they are to hear of it later: it is under an embargo, or of
+        an emergency."""
         entry = self.entry(id)
         about = self.log.reader.of_person(person, entry.place - 1, 1)
-        if [one.id for one in about] != [entry.id]:
+        if [one.id for one in about] != [entry.id] or self.log.reader.hidden([entry.id], int(time.time())):
             raise NotFound
         basis, request = _law(self.log, entry.id)
         cited = str(request.get("override", ""))
@@ -159,8 +160,7 @@ class _Telling:
             "type": entry.type,
             "entry": msgspec.json.decode(entry.entry),
             "groups": groups,
-            "override": bool(groups.get("request", {}).get("override", "")),
-            "sentences": _for_auditor(groups, self.in_force.law.vocabulary),
+            **_for_auditor(groups, self.in_force.law.vocabulary),
         }
 
     def entry(self, id: str) -> StoredEntry:
@@ -199,11 +199,18 @@ def _for_citizen(verdict: Judged, vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _for_auditor(groups: dict[str, Any], vocabulary: Vocabulary) -> list[str]:
-    """A sentence for every verdict: what the agency is not told, too."""
-    law = groups.get("basis") or groups.get("result", {}).get("basis", {})
+def _for_auditor(groups: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
+    """Whether it was break-glass, and a sentence for every verdict: what the agency is not told, too. An answer
+    that was decided anew has basis and facts in its result."""
+    result = groups.get("result", {})
+    law, facts = (groups.get(name) or result.get(name, {}) for name in ("basis", "facts"))
     verdicts = msgspec.convert(law.get("verdicts", ()), tuple[Judged, ...])
-    return [auditor_sentence(verdict, vocabulary) for verdict in verdicts]
+    known = bool(facts.get("person", {}).get("known", False))
+    cited = bool(groups.get("request", {}).get("override", ""))
+    return {
+        "override": cited or any(verdict.override for verdict in verdicts),
+        "sentences": [auditor_sentence(verdict, vocabulary, known=known) for verdict in verdicts],
+    }
 
 
 def _duty(duty: Obligation, vocabulary: Vocabulary, *, citizen: bool = False) -> dict[str, Any]:

@@ -36,18 +36,22 @@ def commons(world: World, *arguments: str) -> str:
 def test_a_use_is_withheld_for_a_time_and_proven_afterwards(world: World) -> None:
     told = sandbox.story("consent-given")
     mine = Desk(world, told)
-    receipt = world.ask(told).json()["receipt"]["id"]
+    answered = world.ask(told).json()
+    receipt, decision = answered["receipt"]["id"], f"/v1/decisions/{answered['decision']}"
     use = receipt.removeprefix("rc_")
     assert use in mine.get("/v1/consent/uses").text
+    assert mine.get(decision).status_code == 200
 
     until = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=30)).date().isoformat()
     embargo = commons(world, "set", receipt, "--until", until)
     kept = world.get("/log/checkpoint").text
     assert use not in mine.get("/v1/consent/uses").text
     assert mine.get(f"/v1/consent/uses/{use}/proof").status_code == 404
+    assert mine.get(decision).status_code == 404
 
     commons(world, "lift", embargo)
     assert use in mine.get("/v1/consent/uses").text
+    assert mine.get(decision).status_code == 200
     proof = mine.get(f"/v1/consent/uses/{use}/proof").text
     origin = shards.this_year(world.settings.log_origin)
     vkey = checkpoint.vkey(origin, keyring.load(world.settings.keys).log.public_key())

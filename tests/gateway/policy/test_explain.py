@@ -9,7 +9,7 @@ from msgspec import structs
 from gateway.evidence import Judged
 from gateway.model import Decision, Verdict, WithheldReason
 from gateway.policy.embedded import EmbeddedJudge
-from gateway.policy.explain import auditor_sentence, duty_rule, explain
+from gateway.policy.explain import auditor_sentence, citizen_sentences, duty_rule, explain
 from gateway.policy.facts import ConsentFacts, PersonFacts
 from gateway.policy.vocabulary import Vocabulary
 
@@ -88,6 +88,50 @@ def test_an_auditor_is_told_which_limits_do_not_hold_and_which_the_agency_never_
         "health.medications of uk/nhs/XZG01/gp-record: refused (no-relationship). "
         f"Does not hold: {told} (limits/care_relationship). "
         f"Does not hold, and the agency is not told: {hidden} (limits/court_order)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason", "said"),
+    [
+        (("known_person",), "no-relationship", ["A court has restricted this."]),
+        ((), "consent-not-given", ["A court has restricted this."]),
+        (
+            ("role_where_asked",),
+            "role-not-permitted",
+            ["The person who asked does not have the right job to see this.", "A court has restricted this."],
+        ),
+    ],
+    ids=["told as of a stranger", "told as of somebody who never decided", "the request is wrong too"],
+)
+def test_the_citizen_is_never_told_what_is_only_told_of_a_stranger(
+    vocabulary: Vocabulary, broken: tuple[str, ...], reason: str, said: list[str]
+) -> None:
+    hidden = ("care_relationship", "court_order", "not_objected")
+    verdict = Judged("", "health.medications", False, broken=broken, hidden=hidden, reason=reason)
+    assert citizen_sentences(verdict, vocabulary) == said
+
+
+def test_what_the_law_of_another_day_hid_is_explained_by_its_public_reason(vocabulary: Vocabulary) -> None:
+    verdict = Judged("", "health.medications", False, hidden=("of_old",), reason="objection")
+    assert citizen_sentences(verdict, vocabulary) == [vocabulary.reasons["objection"].citizen]
+
+
+def test_an_auditor_is_not_told_that_somebody_is_a_stranger_whom_the_commons_knows(vocabulary: Vocabulary) -> None:
+    verdict = Judged(
+        "", "health.medications", False, broken=("known_person",), hidden=("court_order",), reason="no-relationship"
+    )
+    told = auditor_sentence(verdict, vocabulary, known=True)
+    assert "limits/known_person" not in told
+    assert "told what it would be told of a stranger. Does not hold, and the agency is not told" in told
+    assert "Does not hold: " in auditor_sentence(verdict, vocabulary, known=False)
+
+
+def test_an_auditor_is_told_on_what_it_would_have_to_rest(vocabulary: Vocabulary) -> None:
+    bases = {"lawful_basis": "6(1)(a)", "confidentiality_basis": "explicit-consent"}
+    verdict = Judged("", "support.plan", False, reason="consent-not-given", **bases)
+    assert "no ground carries it. By the agreement it rests on Article 6(1)(a) (Consent) and Explicit consent." in (
+        auditor_sentence(verdict, vocabulary)
     )
 
 
