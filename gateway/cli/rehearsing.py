@@ -28,7 +28,7 @@ from gateway.policy.documents import PolicyFolderError, parse
 from gateway.policy.packing import BundleRefusedError, unpack
 from gateway.policy.vocabulary import load as load_policies
 from gateway.rehearsing import page, rehearsal, report
-from gateway.rehearsing.replay import replay
+from gateway.rehearsing.replay import OBLIGATIONS, replay
 from gateway.settings import Settings, load
 
 Form = Literal["text", "json", "html"]
@@ -52,6 +52,8 @@ def replay_(
         glass = f" (break-glass, {one.override})" if one.override else ""
         line = f"  {said:8}{one.category} of {one.source or 'no source'}: {why}{glass}{mark}"
         out.print(line, highlight=False, soft_wrap=True)
+    if OBLIGATIONS in found.differing:
+        out.print(f"  {OBLIGATIONS}  DIFFERS", highlight=False)
     out.print(found.sentence, soft_wrap=True)
     if found.outcome != "same":
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from gateway.audit.leaf import Opened
 from gateway.evidence import Basis, Judged
+from gateway.model import Obligation
 from gateway.policy.encoding import EncodedFacts, whole
 from gateway.policy.facts import Facts
 
@@ -26,6 +27,7 @@ class Past(Struct, frozen=True):
     facts: Facts
     verdicts: tuple[Judged, ...]
     revision: str
+    obligations: tuple[Obligation, ...] = ()
     anew: bool = False
 
 
@@ -42,9 +44,13 @@ def past(groups: Mapping[str, Opened]) -> Past | None:
     this version does not know raise msgspec.ValidationError; members that came later stand at their default."""
     if "basis" in groups and "facts" in groups:
         basis = _BASIS.decode(groups["basis"].content)
-        return Past(whole(_FACTS.decode(groups["facts"].content)), basis.verdicts, basis.policy, basis.anew)
+        return _past(_FACTS.decode(groups["facts"].content), basis)
     if "result" in groups:
         result = _RESULT.decode(groups["result"].content)
         if result.basis is not None and result.facts is not None:
-            return Past(whole(result.facts), result.basis.verdicts, result.basis.policy, result.basis.anew)
+            return _past(result.facts, result.basis)
     return None
+
+
+def _past(facts: EncodedFacts, basis: Basis) -> Past:
+    return Past(whole(facts), basis.verdicts, basis.policy, basis.obligations, basis.anew)

@@ -16,6 +16,8 @@ from gateway.policy.archive import Archive
 from gateway.policy.embedded import EmbeddedJudge
 from gateway.rehearsing.past import TYPES, Past, past
 
+OBLIGATIONS = "obligations"
+
 Outcome = Literal["same", "differs", "facts-erased", "facts-unknown", "bundle-missing", "judge-failed"]
 
 SENTENCES: dict[Outcome, str] = {
@@ -29,7 +31,8 @@ SENTENCES: dict[Outcome, str] = {
 
 
 class Replayed(Struct, frozen=True):
-    """What a replay found. `differing`: source and category of each verdict that is another one."""
+    """What a replay found. `differing`: source and category of each verdict that is another one, and OBLIGATIONS
+    where other duties would go with the answer."""
 
     id: str
     at_ms: int
@@ -67,14 +70,16 @@ def _judged(id_: str, at_ms: int, found: Past, archive: Archive) -> Replayed:
     if bundle is None:
         return Replayed(id_, at_ms, "bundle-missing", found.revision, found.verdicts)
     try:
-        verdicts = EmbeddedJudge.of(bundle).decide(found.facts).verdicts
+        decision = EmbeddedJudge.of(bundle).decide(found.facts)
     except PolicyUnavailable:
         return Replayed(id_, at_ms, "judge-failed", found.revision, found.verdicts)
     differing = tuple(
         f"{before.source} {before.category}"
-        for before, after in zip(found.verdicts, verdicts, strict=True)
+        for before, after in zip(found.verdicts, decision.verdicts, strict=True)
         if not same(before, after, anew=found.anew)
     )
+    if not found.anew and found.obligations != decision.obligations:
+        differing += (OBLIGATIONS,)
     return Replayed(id_, at_ms, "differs" if differing else "same", found.revision, found.verdicts, differing)
 
 
@@ -88,5 +93,5 @@ def same(before: Judged, after: Verdict, *, anew: bool) -> bool:
 
 _COMPARED = (
     "allow", "fields", "fields_refused", "grounds", "broken", "reason", "lawful_basis", "confidentiality_basis",
-    "disclosure",
+    "disclosure", "hidden", "override",
 )  # fmt: skip

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import structs
 from sqlalchemy import delete
@@ -10,7 +12,7 @@ from sqlalchemy import delete
 from gateway import db
 from gateway.audit.tables import data_key
 from gateway.errors import NotFound
-from gateway.rehearsing.replay import replay
+from gateway.rehearsing.replay import OBLIGATIONS, replay
 from tests.gateway.rehearsing.conftest import Books, judged, question
 
 
@@ -27,6 +29,19 @@ def test_a_verdict_that_the_facts_do_not_give_is_told(books: Books) -> None:
     [id_] = books.write([question()], verdicts=forged)
     found = replay(books.reader, books.archive, id_)
     assert (found.outcome, found.differing) == ("differs", ("uk/charity/9999901/crm support.plan",))
+
+
+@pytest.mark.parametrize("member", [{"hidden": ("court_order",)}, {"override": "vital-interests"}])
+def test_what_the_agency_was_not_told_of_a_verdict_is_compared_too(books: Books, member: dict[str, Any]) -> None:
+    real = judged(question(), books.judge.decide(question()))
+    [id_] = books.write([question()], verdicts=(structs.replace(real[0], **member), real[1]))
+    found = replay(books.reader, books.archive, id_)
+    assert (found.outcome, found.differing) == ("differs", ("uk/nhs/XZG01/gp-record health.allergies",))
+
+
+def test_a_duty_that_the_facts_do_not_give_is_told(books: Books) -> None:
+    [id_] = books.write([question()], obligations=())
+    assert replay(books.reader, books.archive, id_).differing == (OBLIGATIONS,)
 
 
 def test_what_had_been_refused_stays_refused_when_a_query_is_decided_anew(books: Books) -> None:
