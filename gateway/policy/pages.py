@@ -35,7 +35,7 @@ def _rules(vocabulary: Vocabulary) -> Iterator[str]:
         yield f"## {kind.capitalize()}"
         yield lead
         reasons = kind == "limits"
-        head = ("Rule", "What it says", "Legal source", "To the agency", "To the citizen")
+        head = ("Rule", "What it says", "Legal source", "To the agency", "To the citizen", "What would help")
         yield _table(
             (*head, "Reason") if reasons else head,
             (
@@ -45,6 +45,7 @@ def _rules(vocabulary: Vocabulary) -> Iterator[str]:
                     rule.legal_source,
                     rule.agency,
                     rule.citizen,
+                    vocabulary.help_with.get(rule.remedy, ""),
                     *([f"`{rule.withheld_reason}`"] if reasons else []),
                 )
                 for rule in rules
@@ -66,14 +67,18 @@ def _words(vocabulary: Vocabulary) -> Iterator[str]:
         yield from _category(category)
     yield "## Lawful bases"
     yield _table(
-        ("Code", "Name", "To the citizen", "Condition"),
-        ((f"`{b.code}`", b.title, b.sentence, b.condition) for b in vocabulary.lawful_bases.values()),
+        ("Code", "Name", "In Welsh", "To the citizen", "Condition", "Law"),
+        (
+            (f"`{b.code}`", b.title, b.title_cy, b.sentence, b.condition, f"<{b.source}>")
+            for b in vocabulary.lawful_bases.values()
+        ),
     )
     yield "## Bases of confidentiality"
     yield _table(
-        ("Code", "Name", "To the citizen"),
-        ((f"`{b.code}`", b.title, b.sentence) for b in vocabulary.confidentiality_bases.values()),
+        ("Code", "Name", "In Welsh", "To the citizen"),
+        ((f"`{b.code}`", b.title, b.title_cy, b.sentence) for b in vocabulary.confidentiality_bases.values()),
     )
+    yield from _people(vocabulary)
     yield "## Withheld reasons"
     yield _table(
         ("Code", "Name", "In Welsh", "To the agency", "To the citizen", "What would help"),
@@ -82,6 +87,24 @@ def _words(vocabulary: Vocabulary) -> Iterator[str]:
             for r in vocabulary.reasons.values()
         ),
     )
+
+
+def _people(vocabulary: Vocabulary) -> Iterator[str]:
+    """What agreements may ask of whoever looks."""
+    yield "## Roles"
+    yield _table(
+        ("Code", "Name", "In Welsh", "A role of care", "Sees fields that are"),
+        (
+            (f"`{r.code}`", r.title, r.title_cy, "yes" if r.direct_care else "no", ", ".join(r.sees))
+            for r in vocabulary.roles.values()
+        ),
+    )
+    yield f"Somebody whose role is not known sees fields that are {', '.join(vocabulary.unnamed_role_sees)}."
+    for title, known in (("Training", vocabulary.training), ("Relationships", vocabulary.relationships)):
+        yield f"## {title}"
+        yield _table(
+            ("Code", "Name", "In Welsh"), ((f"`{one.code}`", one.title, one.title_cy) for one in known.values())
+        )
 
 
 def _category(category: Category) -> Iterator[str]:

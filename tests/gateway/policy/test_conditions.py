@@ -85,6 +85,18 @@ def test_conditions_are_read_and_shown_on_the_page(folder: Path, changed: Callab
         assert line in page
 
 
+def test_the_page_of_the_law_names_every_role_training_and_relationship_and_what_would_help(
+    vocabulary: law.Vocabulary,
+) -> None:
+    page = pages.law(vocabulary)
+    for known in (vocabulary.roles, vocabulary.training, vocabulary.relationships):
+        for code, one in known.items():
+            assert f"| `{code}` | {one.title} | {one.title_cy} |" in page
+    for rule in vocabulary.rules.values():
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{rule.name}` | **"))
+        assert vocabulary.help_with.get(rule.remedy, "") in row
+
+
 def _hours(since: str, until: str) -> Change:
     hours = {"from": since, "until": until, "weekdays": ["monday"]}
     return lambda document: document.update(conditions={"hours": hours})
