@@ -7,6 +7,7 @@ An agreement is named by its id in the policies folder, or by its file. A law is
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -55,7 +56,8 @@ def explain(
 ) -> None:
     """Print an agreement as an officer would read it."""
     vocabulary = load(policies)
-    out.print("\n".join(explained(_one(agreement, vocabulary), vocabulary)), markup=False, highlight=False)
+    for line in explained(_one(agreement, vocabulary), vocabulary):
+        out.print(_hanging(line) if out.is_terminal else line, soft_wrap=True, markup=False, highlight=False)
 
 
 @group.command("diff")
@@ -75,6 +77,12 @@ def diff(
             out.print(line, soft_wrap=True, markup=False, highlight=False)
     out.print("Wider than before." if widens else "Nothing is wider than before.")
     sys.exit(WIDENED if widens else 0)
+
+
+def _hanging(line: str) -> str:
+    """A line as wide as the terminal; what goes on below stands further in than what begins."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(line, out.width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _told(id_: str, found: Difference) -> Iterator[str]:

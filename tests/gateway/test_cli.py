@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import io
+import os
+import pty
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -331,6 +334,25 @@ def test_the_law_is_asked_about_an_instant(commons: Run, at: str, status: int) -
     found = commons("policy", "ask", *question, *position, "--at", at)
     assert found.status == status, found.said
     assert "Traceback" not in found.said
+
+
+def test_an_agreement_is_read_at_a_terminal_with_what_goes_on_further_in() -> None:
+    leader, follower = pty.openpty()
+    line = [
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        "agreement",
+        "explain",
+        "dsa-2026-040",
+    ]  # short: a terminal holds little
+    with open(leader, "rb", buffering=0) as screen:
+        with open(follower, "wb") as terminal:
+            subprocess.run(line, stdout=terminal, check=True, env={**os.environ, "COLUMNS": "60", "TERM": "dumb"})
+        said = screen.read(65536).decode().splitlines()
+    assert max(map(len, said)) <= 90  # an address is longer than a line, and is not broken
+    begun = next(number for number, one in enumerate(said) if one.startswith("  Medicines (health.medications)"))
+    assert said[begun + 1].startswith("    ")
 
 
 def test_an_agreement_is_checked_and_read(commons: Run, tmp_path: Path) -> None:
