@@ -20,6 +20,7 @@ from gateway.policy import packing
 from gateway.policy.agreements import Agreement
 from gateway.policy.difference import Access, Difference, compared
 from gateway.policy.documents import PolicyFolderError, read
+from gateway.policy.mistakes import near
 from gateway.policy.reading import explained
 from gateway.policy.vocabulary import Vocabulary, load, wrong_with
 
@@ -105,7 +106,8 @@ def _one(named: str, vocabulary: Vocabulary) -> Agreement:
     if (known := vocabulary.agreements.get(named)) is not None:
         return known
     if not Path(named).is_file():
-        raise PolicyFolderError(f"there is no agreement {named}, nor a file of that name")
+        meant = near(named, vocabulary.agreements)
+        raise PolicyFolderError(f"there is no agreement {named}, nor a file of that name; {meant}")
     found = read(Path(named), Agreement)
     if wrong := list(wrong_with(found, vocabulary)):
         raise PolicyFolderError(f"{named}: {'; '.join(wrong)}")

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from gateway.model import WithheldReason
+from gateway.policy import mistakes
 from gateway.policy.conditions import Sentence
 from gateway.policy.documents import PolicyFolderError, parse
 
@@ -93,19 +94,27 @@ def read(folder: Path) -> dict[str, Rule]:
     Raises PolicyFolderError when a file has no METADATA, or one that lacks a member.
     """
     rules = [_rule(path) for path in files(folder) if path.parent.name in KINDS]
-    orders = [rule.order for rule in rules if rule.kind == "limits"]
-    if len(set(orders)) != len(orders):
-        raise PolicyFolderError("two limits have the same order: which of them names the reason?")
+    taken: dict[int, str] = {}
+    for rule in rules:
+        if rule.kind == "limits" and (other := taken.setdefault(rule.order, rule.name)) != rule.name:
+            raise PolicyFolderError(
+                f"limits/{other}.rego and limits/{rule.name}.rego have the same order, {rule.order}: which of them"
+                " names the reason?"
+            )
     rules.sort(key=lambda rule: (KINDS.index(rule.kind), rule.order, rule.name))
     return {f"{rule.kind}/{rule.name}": rule for rule in rules}
 
 
 def _rule(path: Path) -> Rule:
     kind, name = path.parent.name, path.stem
+    wanted: type[Struct] = _Annotations
     try:
         head = msgspec.convert(metadata(path), _Annotations)
-        custom = msgspec.to_builtins(msgspec.convert(head.custom, _CUSTOM[kind]))
-    except (msgspec.ValidationError, PolicyFolderError) as error:
+        wanted = _CUSTOM[kind]
+        custom = msgspec.to_builtins(msgspec.convert(head.custom, wanted))
+    except msgspec.ValidationError as error:
+        raise PolicyFolderError(f"{kind}/{path.name}: METADATA: {mistakes.told(error, None, wanted)}") from error
+    except PolicyFolderError as error:
         raise PolicyFolderError(f"{kind}/{path.name}: METADATA: {error}") from error
     return Rule(kind=kind, name=name, title=head.title, description=head.description, **custom)
 

@@ -257,7 +257,7 @@ def find(folder: Path | None) -> Path:
     """The policies folder: the one given, else the copy in the distribution, else that of the checkout."""
     chosen = folder or (_PACKAGED if _PACKAGED.is_dir() else _CHECKOUT)
     if not (chosen / "data").is_dir():
-        raise PolicyFolderError("the policies folder has no data/: set COMMONS_POLICIES_DIR to one that has")
+        raise PolicyFolderError(f"{chosen} has no data/: set COMMONS_POLICIES_DIR to a policies folder")
     return chosen
 
 

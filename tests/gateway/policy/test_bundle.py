@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,7 +74,26 @@ def test_a_file_in_another_package_than_its_name_is_refused(folder: Path) -> Non
 def test_two_limits_of_one_order_are_refused(folder: Path) -> None:
     path = folder / "limits" / "known_person.rego"
     path.write_text(path.read_text().replace("order: 70", "order: 80"))
-    with pytest.raises(PolicyFolderError, match="same order"):
+    both = r"limits/consent_mode\.rego and limits/known_person\.rego have the same order, 80"
+    with pytest.raises(PolicyFolderError, match=both):
+        law.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "said"),
+    [
+        ("#   remedy: none\n", "#   remedy: prayer\n", "remedy: 'prayer' is not allowed here; known are agreement"),
+        ("#   remedy: none\n", "", "remedy is missing"),
+        ("#   remedy: none\n", "#   remdy: none\n", "remdy is not known here; is remedy meant?"),
+        ("# title: ", "# titel: ", "titel is not known here; is title meant?"),
+    ],
+)
+def test_a_mistake_in_what_people_read_of_a_rule_is_told(folder: Path, line: str, instead: str, said: str) -> None:
+    path = folder / "limits" / "court_order.rego"
+    text = path.read_text()
+    assert line in text
+    path.write_text(text.replace(line, instead, 1))
+    with pytest.raises(PolicyFolderError, match=rf"limits/court_order\.rego: METADATA: {re.escape(said)}"):
         law.load(folder)
 
 
