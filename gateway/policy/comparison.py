@@ -7,6 +7,7 @@ A change is a widening when anything goes out that did not, whatever else is hel
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from msgspec import Struct, structs
@@ -14,6 +15,7 @@ from msgspec import Struct, structs
 Direction = Literal["opened", "widened", "narrowed", "closed"]
 WIDENING: frozenset[Direction] = frozenset({"opened", "widened"})
 EXAMPLES = 5
+NONE: Mapping[str, int] = MappingProxyType({})
 
 
 class Verdictlike(Protocol):
@@ -62,24 +64,25 @@ class Change(Struct, frozen=True):
     reason: str = ""
 
 
-def compare(before: Verdictlike, after: Verdictlike) -> Change | None:
-    """The difference of two verdicts on the same pair; None where the same fields go out, or none."""
+def compare(before: Verdictlike, after: Verdictlike, order: Mapping[str, int] = NONE) -> Change | None:
+    """The difference of two verdicts on the same pair; None where the same fields go out, or none. `order`: limit →
+    its place among those that name a reason; the first of several is the one that makes the difference."""
     gained = tuple(sorted(set(after.fields) - set(before.fields)))
     lost = tuple(sorted(set(before.fields) - set(after.fields)))
     if not gained and not lost:
         return None
     if not before.allow:
-        return Change("opened", _cause(before, after), gained, lost, before.reason)
+        return Change("opened", _cause(before, after, order), gained, lost, before.reason)
     if not after.allow:
-        return Change("closed", _cause(after, before), gained, lost, after.reason)
+        return Change("closed", _cause(after, before, order), gained, lost, after.reason)
     return Change("widened" if gained else "narrowed", "terms", gained, lost)
 
 
-def _cause(refused: Verdictlike, allowed: Verdictlike) -> str:
+def _cause(refused: Verdictlike, allowed: Verdictlike, order: Mapping[str, int]) -> str:
     """Which rule stands between a refusal and a permission: a limit that one of them broke, one that is kept from
     the agency before the one it was told of; else every limit held, and the other had a ground."""
-    if broken := (*refused.hidden, *refused.broken):
-        return f"limits/{broken[0]}"
+    if broken := refused.hidden or refused.broken:
+        return f"limits/{min(broken, key=lambda name: order.get(name, len(order)))}"
     return f"grounds/{allowed.grounds[0]}" if allowed.grounds else "terms"
 
 

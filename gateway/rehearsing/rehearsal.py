@@ -7,7 +7,7 @@ with is what was really decided, under whichever law that was.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -102,13 +102,13 @@ def _look(streamed: Streamed, judge: _Judge, tally: Tally) -> str:
         decision = judge.decide(found.facts)
     except PolicyUnavailable:
         return "unjudged"
-    return "flipped" if _compare(streamed, found, decision, tally) else ""
+    return "flipped" if _compare(streamed, found, decision, tally, judge.order) else ""
 
 
-def _compare(streamed: Streamed, found: Past, decision: Decision, tally: Tally) -> bool:
+def _compare(streamed: Streamed, found: Past, decision: Decision, tally: Tally, order: Mapping[str, int]) -> bool:
     flipped = False
     for before, after in zip(found.verdicts, decision.verdicts, strict=True):
-        change = None if found.anew and not before.allow else compare(before, after)
+        change = None if found.anew and not before.allow else compare(before, after, order)
         if change is not None:
             flipped = True
             tally.add(streamed.org, streamed.purpose, before.category, f"dec_{streamed.id}", change)
@@ -120,6 +120,8 @@ class _Judge:
 
     def __init__(self, bundle: Bundle) -> None:
         self._judge = EmbeddedJudge.of(bundle)
+        limits = msgspec.json.decode(bundle.data)["manifest"]["limits"]
+        self.order = {limit["name"]: place for place, limit in enumerate(limits)}
         self._held: dict[bytes, tuple[int, Decision]] = {}
 
     def decide(self, facts: Facts) -> Decision:

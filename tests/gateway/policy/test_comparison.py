@@ -15,6 +15,13 @@ def test_what_is_kept_from_the_agency_is_what_makes_the_difference() -> None:
     assert compare(SHARED, refused) == Change("closed", "limits/court_order", (), ("dose",), "no-relationship")
 
 
+def test_of_several_broken_limits_the_first_in_the_order_of_reasons_makes_the_difference() -> None:
+    refused = Verdict(0, False, broken=("known_person",), hidden=("age_of_decision", "court_order", "of_old"))
+    change = compare(refused, SHARED, {"known_person": 0, "court_order": 1, "age_of_decision": 2})
+    assert change is not None
+    assert change.rule == "limits/court_order"
+
+
 def test_where_every_limit_holds_the_ground_makes_the_difference() -> None:
     refused = Verdict(0, False, reason="consent-withdrawn")
     assert compare(refused, SHARED) == Change("opened", "grounds/direct_care", ("dose",), (), "consent-withdrawn")
