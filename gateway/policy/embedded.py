@@ -106,11 +106,12 @@ def _lay_aside(aside: list[regorus.Engine], owner: threading.Thread, engines: li
 
 def _engine(bundle: Bundle) -> regorus.Engine:
     _aside().clear()
+    engine = regorus.Engine()
     try:
-        engine = regorus.Engine()
         for name, text in bundle.modules.items():
             engine.add_policy(name, text)
         engine.add_data_json(bundle.data)
     except RuntimeError as error:
+        del engine  # the traceback would keep it, for whichever thread forgets that
         raise PolicyFolderError(f"the rules cannot be read by the engine: {error}") from error
     return engine

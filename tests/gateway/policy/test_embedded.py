@@ -353,6 +353,7 @@ def test_a_judge_may_be_forgotten_on_a_thread_that_is_not_its_own(
         judge.clear()
         gc.collect()
 
+    gc.collect()  # what the tests before left is dropped here, and not on the other thread
     made = [EmbeddedJudge.of(build(vocabulary))]
     thread = threading.Thread(target=forget, args=(made,))
     thread.start()
