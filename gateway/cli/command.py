@@ -92,5 +92,5 @@ def main() -> None:
         told = _module("sentences").sentence(error)
         if not told:
             raise
-        err.print(told, style="red", markup=False, highlight=False)
+        err.print(told, style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

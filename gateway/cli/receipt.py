@@ -40,5 +40,5 @@ def receipt_verify(
         out.print("The receipt holds: signature, log entry and inclusion proof.", style="green", highlight=False)
         return
     for finding in found.findings:
-        err.print(f"WRONG  {finding}", style="red", highlight=False, markup=False)
+        err.print(f"WRONG  {finding}", style="red", highlight=False, markup=False, soft_wrap=True)
     sys.exit(1)

@@ -370,5 +370,4 @@ def test_an_agreement_is_checked_and_read(commons: Run, tmp_path: Path) -> None:
     assert commons("agreement", "explain", str(wrong)).status == 1
     assert "there is no agreement dsa-0" in commons("agreement", "explain", "dsa-0").said
     assert "is dsa-2026-070 or" in commons("agreement", "explain", "dsa-2026-70").said
-    nowhere = commons("agreement", "explain", "dsa-0", "--policies", str(tmp_path)).said
-    assert f"{tmp_path} has no data/" in " ".join(nowhere.split())  # a long path wraps the line
+    assert f"{tmp_path} has no data/" in commons("agreement", "explain", "dsa-0", "--policies", str(tmp_path)).said
